@@ -1,0 +1,59 @@
+// How a file is opened, how a name is moved, how an attribute is set, how a link is treated.
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+
+namespace lamina {
+
+enum class open_flags : std::uint32_t {
+    read = 1,
+    write = 2,
+    read_write = 3,
+    append = 4,     // every write goes to the end; implies write
+    create = 8,     // path level only: primitives have create_at
+    exclusive = 16, // with create: eexist if the name is taken
+    truncate = 32,
+};
+
+// renameat2(2). Both together: einval.
+enum class rename_flags : std::uint32_t { none = 0, no_replace = 1, exchange = 2 };
+
+// setxattr(2).
+enum class xattr_flags : std::uint32_t { none = 0, create = 1, replace = 2 };
+
+// Whether a symbolic link that the last component names is followed.
+enum class links : std::uint8_t { follow, no_follow };
+
+enum class sync_kind : std::uint8_t { data, everything };
+
+template <class F>
+inline constexpr bool is_flags = false;
+template <>
+inline constexpr bool is_flags<open_flags> = true;
+template <>
+inline constexpr bool is_flags<rename_flags> = true;
+template <>
+inline constexpr bool is_flags<xattr_flags> = true;
+
+template <class F>
+    requires is_flags<F>
+[[nodiscard]] constexpr F operator|(F a, F b) noexcept {
+    return static_cast<F>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
+}
+template <class F>
+    requires is_flags<F>
+[[nodiscard]] constexpr F operator&(F a, F b) noexcept {
+    return static_cast<F>(static_cast<std::uint32_t>(a) & static_cast<std::uint32_t>(b));
+}
+// Whether `set` holds any of `wanted`.
+template <class F>
+    requires is_flags<F>
+[[nodiscard]] constexpr bool has(F set, F wanted) noexcept {
+    return static_cast<std::uint32_t>(set & wanted) != 0;
+}
+[[nodiscard]] constexpr bool wants_write(open_flags f) noexcept {
+    return has(f, open_flags::write | open_flags::append | open_flags::truncate);
+}
+
+}  // namespace lamina
