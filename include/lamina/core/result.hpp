@@ -14,6 +14,7 @@
 
 #include <lamina/config.hpp>
 #include <lamina/core/error.hpp>
+#include <lamina/core/fwd.hpp>
 #if LAMINA_EXCEPTIONS
 #include <exception>
 #endif
@@ -57,9 +58,6 @@ private:
     std::string text_;
 };
 #endif
-
-template <class T, class E = error>
-class result;
 
 namespace detail {
 
