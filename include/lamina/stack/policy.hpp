@@ -1,0 +1,59 @@
+// Everything about an overlay that is a choice, in one bag. The defaults follow from what the upper can do; the presets name
+// the three usual wishes.
+#pragma once
+
+#include <cstdint>
+
+#include <lamina/whiteout/marks.hpp>
+
+namespace lamina {
+
+// Renaming a directory that has something in a lower layer.
+//   on      writes a redirect and follows those it finds (the kernel's redirect_dir=on)
+//   follow  follows them, but renames such a directory no more: exdev (redirect_dir=follow)
+//   refuse  a directory with a redirect is eperm (redirect_dir=nofollow): for layers of unknown origin
+enum class redirects : std::uint8_t { automatic, on, follow, refuse };
+
+// The owner of what is copied up.
+//   keep  as in the lower layer; eperm where the process may not give files away
+//   take  the process's own where it may not: for overlays without privilege. Attributes that only privilege can set
+//         (`security.*`, `trusted.*`) are then left behind as well.
+enum class ownership : std::uint8_t { automatic, keep, take };
+
+// What a power loss may take. (`ordered` and `strict` are not built yet: see README.)
+enum class durability : std::uint8_t { none };
+
+struct policy {
+    // The format in which the upper writes deletions: kernel unless told otherwise.
+    whiteout_format format = whiteout_format::automatic;
+    // Where the kernel's marks are kept, in all layers: trusted where the upper takes trusted xattrs, else user.
+    mark_space marks = mark_space::automatic;
+    // on where the format can store a redirect (kernel), else refuse to rename (exdev).
+    redirects redirect = redirects::automatic;
+    // keep where the upper can change owners, else take.
+    ownership owner = ownership::automatic;
+    durability durable = durability::none;
+
+    // As `mount -t overlay -o redirect_dir=on` does it, as root.
+    [[nodiscard]] static constexpr policy kernel() noexcept {
+        policy p;
+        p.format = whiteout_format::kernel;
+        p.marks = mark_space::trusted;
+        p.redirect = redirects::on;
+        p.owner = ownership::keep;
+        return p;
+    }
+    // As `mount -t overlay -o userxattr` in a user namespace: an upper that the kernel mounts there too, so no redirects.
+    [[nodiscard]] static constexpr policy rootless() noexcept {
+        policy p;
+        p.format = whiteout_format::kernel;
+        p.marks = mark_space::user;
+        p.redirect = redirects::follow;
+        p.owner = ownership::take;
+        return p;
+    }
+    // For an upper in memory: everything is possible there.
+    [[nodiscard]] static constexpr policy memory() noexcept { return kernel(); }
+};
+
+}  // namespace lamina
