@@ -110,7 +110,8 @@ concept readable_backend =
 //   create_at              a new regular file, open for reading and writing. `mode` passes through the process's umask where
 //                          the backend has one.
 //   rename_at              renameat2(2): replaces a file, or an empty directory by a directory; no_replace: eexist;
-//                          exchange: both must exist. einval for flags together, a directory into its own subtree.
+//                          exchange: both must exist. whiteout: as rename_flags says. einval for exchange with another flag,
+//                          for a directory into its own subtree.
 //                          Two equal objects: nothing, success.
 //   remove_at              anything but a directory (eisdir). remove_directory_at: an empty one (enotempty, enotdir).
 //   set_*_at               on the object itself, also a symbolic link (set_mode_at on one: eopnotsupp). The empty name means

@@ -19,6 +19,7 @@ enum class capability : std::uint32_t {
     persistent_inodes = 1u << 9, // inode numbers survive re-opening
     change_owner = 1u << 10,    // chown to others
     clone = 1u << 11,           // whole-file reflink
+    rename_whiteout = 1u << 12, // rename_flags::whiteout
 };
 
 class capabilities {
