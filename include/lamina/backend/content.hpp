@@ -1,7 +1,7 @@
 // What is in a file, by path: open, read, write, append, resize, over the primitives of any backend.
 //
-// Concurrency: as the backend's. `write` is not atomic here: others may see the file empty, or half of it. A backend that can
-// do better has a `write` of its own.
+// Concurrency: as the backend's. `write` is not atomic here: others may see the file empty, or half of it. A backend
+// that can do better has a `write` of its own.
 #pragma once
 
 #include <algorithm>
@@ -16,9 +16,9 @@
 
 namespace lamina {
 
-// `open_known_regular_at(dir, name, flags)`: as open_at, after a lookup has just told that the name is a regular file. Optional,
-// for a backend whose open_at has to find out the type before it may open (a fifo would block, a device would act). It must
-// still be safe if the name has become something else meanwhile.
+// `open_known_regular_at(dir, name, flags)`: as open_at, after a lookup has just told that the name is a regular file.
+// Optional, for a backend whose open_at has to find out the type before it may open (a fifo would block, a device would
+// act). It must still be safe if the name has become something else meanwhile.
 template <class B>
 concept opens_known_regular = requires(B& backend, node dir, name_ref name) {
     { backend.open_known_regular_at(dir, name, open_flags::read) } -> std::same_as<result<typename B::file_type>>;
@@ -32,7 +32,8 @@ inline constexpr std::size_t read_limit = std::size_t{1} << 30;
 namespace detail {
 
 template <class B>
-[[nodiscard]] result<file_of<B>> open_regular(B& backend, node dir, name_ref name, attributes const& known, open_flags flags) {
+[[nodiscard]] result<file_of<B>> open_regular(B& backend, node dir, name_ref name, attributes const& known,
+                                              open_flags flags) {
     if (known.is_directory())
         return fail(errc::eisdir, operation::open);
     if (known.is_symlink())
@@ -52,7 +53,8 @@ template <class B>
         // open_at itself tells a link from a file, so that nothing needs to be looked up.
         LAMINA_CHECK(at.to_parent(path));
         if (at.last() == last_component::name && !at.trailing_slash())
-            if (auto opened = backend.open_at(at.directory(), at.name(), flags); opened || opened.error() != errc::eloop)
+            if (auto opened = backend.open_at(at.directory(), at.name(), flags);
+                opened || opened.error() != errc::eloop)
                 return opened;
     }
     LAMINA_CHECK(at.to_object(path, links::follow));
@@ -62,8 +64,8 @@ template <class B>
 template <class B>
 [[nodiscard]] result<file_of<B>> open_or_create(B& backend, path_view path, open_flags flags, mode_bits mode) {
     bool const exclusive = has(flags, open_flags::exclusive);
-    auto const existing = static_cast<open_flags>(static_cast<std::uint32_t>(flags) &
-                                                  ~static_cast<std::uint32_t>(open_flags::create | open_flags::exclusive));
+    auto const existing = static_cast<open_flags>(
+        static_cast<std::uint32_t>(flags) & ~static_cast<std::uint32_t>(open_flags::create | open_flags::exclusive));
     // Between the look and the act others may make or remove the name: look again, but not for ever.
     constexpr int attempts = 16;
     for (int i = 0; i < attempts; ++i) {
@@ -96,9 +98,9 @@ template <class B>
 
 }  // namespace detail
 
-// Opens a regular file. With `create`, a missing one is made, also where a dangling link leads; it is then open for reading
-// and writing, whatever else `flags` say. Errors: enoent, enotdir, eloop; eisdir; enxio for a device, fifo or socket, which is
-// never opened; eexist (exclusive: also for a link, which is not followed); erofs.
+// Opens a regular file. With `create`, a missing one is made, also where a dangling link leads; it is then open for
+// reading and writing, whatever else `flags` say. Errors: enoent, enotdir, eloop; eisdir; enxio for a device, fifo or
+// socket, which is never opened; eexist (exclusive: also for a link, which is not followed); erofs.
 template <class B>
 [[nodiscard]] result<file_of<B>> open(B& backend, path_view path, open_flags flags, mode_bits mode) {
     if (has(flags, open_flags::create))
@@ -152,8 +154,8 @@ template <class B>
     return read_all(*file, limit);
 }
 
-// Makes the file hold exactly `bytes`; made with `mode` if it is missing. Errors: as open, and as writing reports; then it may
-// hold a part of them.
+// Makes the file hold exactly `bytes`; made with `mode` if it is missing. Errors: as open, and as writing reports; then
+// it may hold a part of them.
 template <writable_backend B>
 [[nodiscard]] result<void> write(B& backend, path_view path, std::string_view bytes, mode_bits mode) {
     auto file = open(backend, path, open_flags::write | open_flags::create | open_flags::truncate, mode);
@@ -162,7 +164,8 @@ template <writable_backend B>
     return write_all_at(*file, std::as_bytes(std::span(bytes)), 0);
 }
 
-// Adds `bytes` at the end; a missing file is made with `mode`. One piece among other appenders if the backend takes it in one.
+// Adds `bytes` at the end; a missing file is made with `mode`. One piece among other appenders if the backend takes it
+// in one.
 template <writable_backend B>
 [[nodiscard]] result<void> append(B& backend, path_view path, std::string_view bytes, mode_bits mode) {
     auto file = open(backend, path, open_flags::write | open_flags::create, mode);

@@ -19,7 +19,8 @@ template <class B>
     return at.object();
 }
 
-// Whether something is there, links followed. enoent and enotdir mean no; every other failure is one, a loop of links too.
+// Whether something is there, links followed. enoent and enotdir mean no; every other failure is one, a loop of links
+// too.
 template <class B>
 [[nodiscard]] result<bool> exists(B& backend, path_view path) {
     path_walk<B> at(backend, operation::lookup);

@@ -1,5 +1,5 @@
-// Names made, moved and removed, by path. The primitives do the work; here are the errors that only a path can have (its last
-// component is ".", it ends in a slash), in the order in which Linux finds them.
+// Names made, moved and removed, by path. The primitives do the work; here are the errors that only a path can have
+// (its last component is ".", it ends in a slash), in the order in which Linux finds them.
 //
 // Concurrency: as the backend's; each change is one primitive, so others see it whole or not at all.
 #pragma once
@@ -15,7 +15,8 @@ namespace detail {
 
 // Walks to where a name is to be made. A slash after it is for directories only.
 template <class B>
-[[nodiscard]] result<void> to_new_name(path_walk<B>& at, B& backend, path_view path, operation op, bool may_end_in_slash) {
+[[nodiscard]] result<void> to_new_name(path_walk<B>& at, B& backend, path_view path, operation op,
+                                       bool may_end_in_slash) {
     LAMINA_CHECK(at.to_parent(path));
     if (at.last() != last_component::name)
         return fail(errc::eexist, op);
@@ -77,7 +78,8 @@ template <writable_backend B>
 
 // A fifo, socket, device, or an empty regular file. Errors: eperm for a directory, einval for a link.
 template <writable_backend B>
-[[nodiscard]] result<void> create_node(B& backend, path_view path, file_type type, mode_bits mode, device_number device) {
+[[nodiscard]] result<void> create_node(B& backend, path_view path, file_type type, mode_bits mode,
+                                       device_number device) {
     if (type == file_type::directory)
         return fail(errc::eperm, operation::create_node);
     if (type == file_type::symlink || type == file_type::unknown)
@@ -123,8 +125,8 @@ template <writable_backend B>
     return backend.rename_at(source.directory(), source.name(), target.directory(), target.name(), flags);
 }
 
-// A directory if it is empty, or anything else; a link is not followed. Errors: enoent; enotempty; ebusy for the root, einval
-// for ".", enotempty for ".."; enotdir for a slash after anything but a directory.
+// A directory if it is empty, or anything else; a link is not followed. Errors: enoent; enotempty; ebusy for the root,
+// einval for ".", enotempty for ".."; enotdir for a slash after anything but a directory.
 template <writable_backend B>
 [[nodiscard]] result<void> remove(B& backend, path_view path) {
     path_walk<B> at(backend, operation::remove);

@@ -1,11 +1,11 @@
 // The path-level members that every backend has: class memory_tree : public path_interface<memory_tree> { ... };
 //
-// They are a thin face over the algorithms in content.hpp, metadata.hpp, names.hpp, traverse.hpp and
-// remove_all.hpp, and stand on the primitives alone. A backend that can do one of them faster or better as a whole declares a
-// member of the same name, which hides the one here.
+// They are a thin face over the algorithms in content.hpp, metadata.hpp, names.hpp, traverse.hpp, remove_all.hpp and
+// tree_copy.hpp, and stand on the primitives alone. A backend that can do one of them faster or better as a whole
+// declares a member of the same name, which hides the one here.
 //
-// Each takes a path_view, so that a literal is checked when it is compiled and bytes from elsewhere must pass path::parse.
-// Symbolic links are resolved inside the tree. Errors are those of Linux for the same mistake.
+// Each takes a path_view, so that a literal is checked when it is compiled and bytes from elsewhere must pass
+// path::parse. Symbolic links are resolved inside the tree. Errors are those of Linux for the same mistake.
 // Concurrency: as the backend's.
 #pragma once
 
@@ -22,12 +22,13 @@
 #include <lamina/backend/names.hpp>
 #include <lamina/backend/remove_all.hpp>
 #include <lamina/backend/traverse.hpp>
+#include <lamina/backend/tree_copy.hpp>
 #include <lamina/backend/walk.hpp>
 
 namespace lamina {
 
-// B is incomplete where this is a base, hence the parameter `Self`, which is always B: what depends on it is looked at only
-// when a member is called.
+// B is incomplete where this is a base, hence the parameter `Self`, which is always B: what depends on it is looked at
+// only when a member is called.
 template <class B>
 class path_interface {
 public:
@@ -62,8 +63,8 @@ public:
     [[nodiscard]] result<bool> exists(path_view path) { return paths::exists(self(), path); }
     // A snapshot of the names in a directory. Errors: enoent, enotdir, eloop.
     [[nodiscard]] result<listing> list(path_view path) { return paths::list(self(), path); }
-    // Calls visitor(walk_entry const&), which returns nothing or a walk_action, for everything below `start`, parents first,
-    // links not followed.
+    // Calls visitor(walk_entry const&), which returns nothing or a walk_action, for everything below `start`, parents
+    // first, links not followed.
     template <class Visitor>
     [[nodiscard]] result<void, path_error> walk(path_view start, Visitor&& visitor) {
         return paths::walk(self(), start, std::forward<Visitor>(visitor));
@@ -75,7 +76,8 @@ public:
     [[nodiscard]] result<void> create_directory(path_view path, mode_bits mode = 0777) {
         return paths::create_directory(self(), path, mode);
     }
-    // With all that is missing above it; existing is success. Errors: enotdir, eloop, ...: with the path at which it ended.
+    // With all that is missing above it; existing is success. Errors: enotdir, eloop, ...: with the path at which it
+    // ended.
     [[nodiscard]] result<void, path_error> create_directories(path_view path, mode_bits mode = 0777) {
         return paths::create_directories(self(), path, mode);
     }
@@ -100,6 +102,10 @@ public:
     // With everything below. How many objects went; 0 if nothing was there.
     [[nodiscard]] result<std::uint64_t, path_error> remove_all(path_view path) {
         return paths::remove_all(self(), path);
+    }
+    // A copy of the tree at `from`, named `to`, which must not exist. See copy_tree for what is kept.
+    [[nodiscard]] result<void, path_error> copy(path_view from, path_view to) {
+        return copy_tree(self(), from, self(), to);
     }
 
     // chmod(2). Errors: eopnotsupp for a link itself.

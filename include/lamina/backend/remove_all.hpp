@@ -1,8 +1,8 @@
 // A whole tree removed, from the leaves up.
 //
-// Iterative, over a stack of its own. Symbolic links are removed, never followed.
-// Concurrency: the tree may change meanwhile. What others remove is not counted; a directory into which others keep making
-// names is gone through a few times, then enotempty is the answer.
+// Iterative, over a stack of its own. Symbolic links are removed, never followed. Concurrency: the tree may change
+// meanwhile. What others remove is not counted; a directory into which others keep making names is gone through a few
+// times, then enotempty is the answer.
 #pragma once
 
 #include <cstddef>
@@ -57,9 +57,9 @@ template <class B>
 
 }  // namespace detail
 
-// Removes what `path` names and everything below it, and tells how many objects that were; 0 where there is nothing, also if a
-// part of the path is missing. A link is removed itself. Errors: ebusy for the root, einval for ".", enotempty for ".."; else
-// the error names the object that could not be removed, and what came before it is gone.
+// Removes what `path` names and everything below it, and tells how many objects that were; 0 where there is nothing,
+// also if a part of the path is missing. A link is removed itself. Errors: ebusy for the root, einval for ".",
+// enotempty for ".."; else the error names the object that could not be removed, and what came before it is gone.
 template <writable_backend B>
 [[nodiscard]] result<std::uint64_t, path_error> remove_all(B& backend, path_view path) {
     constexpr auto op = operation::remove;

@@ -1,7 +1,8 @@
 // A visit to everything below a directory, parents before what is in them.
 //
-// Iterative, over a stack of its own: a tree may be deeper than a thread's stack. Symbolic links are shown and never followed.
-// Concurrency: the tree may change meanwhile. What is removed before its turn is left out; what is made may be seen or not.
+// Iterative, over a stack of its own: a tree may be deeper than a thread's stack. Symbolic links are shown and never
+// followed. Concurrency: the tree may change meanwhile. What is removed before its turn is left out; what is made may
+// be seen or not.
 #pragma once
 
 #include <cstddef>
@@ -70,8 +71,8 @@ inline void append_component(std::string& path, std::string_view name) {
 
 }  // namespace detail
 
-// Calls visitor(walk_entry const&), which returns nothing or a walk_action, for everything below `start`, which is not visited
-// itself. Errors: as to_directory; otherwise the error names the path at which the walk ended.
+// Calls visitor(walk_entry const&), which returns nothing or a walk_action, for everything below `start`, which is not
+// visited itself. Errors: as to_directory; otherwise the error names the path at which the walk ended.
 template <class B, class Visitor>
 [[nodiscard]] result<void, path_error> walk(B& backend, path_view start, Visitor&& visitor) {
     std::vector<detail::open_level<B>> levels;

@@ -1,15 +1,16 @@
-// From a path to an object: how the components of a path are resolved inside a tree, over the primitives of any backend.
+// From a path to an object: how the components of a path are resolved inside a tree, over the primitives of any
+// backend.
 //
-// Decided here: symbolic links are followed inside the tree and nowhere else. An absolute target starts at the tree's root;
-// ".." goes to the parent of the directory that the walk actually reached, and at the root it stays, as in a chroot; at most
-// 40 links are followed in one walk. Link targets are bytes out of a layer and are judged like anybody's: a component over 255
-// bytes or a target over 4,095 is enametoolong, an empty target enoent, a NUL einval.
+// Decided here: symbolic links are followed inside the tree and nowhere else. An absolute target starts at the tree's
+// root; ".." goes to the parent of the directory that the walk actually reached, and at the root it stays, as in a
+// chroot; at most 40 links are followed in one walk. Link targets are bytes out of a layer and are judged like
+// anybody's: a component over 255 bytes or a target over 4,095 is enametoolong, an empty target enoent, a NUL einval.
 //
-// A walk holds one node, the directory it has come to, and allocates nothing. Only one that meets ".." needs the way it came
-// by; it is begun again, then one component at a time, with every directory on the way retained.
+// A walk holds one node, the directory it has come to, and allocates nothing. Only one that meets ".." needs the way it
+// came by; it is begun again, then one component at a time, with every directory on the way retained.
 //
-// Concurrency: a walk belongs to one thread; any number of walks and changes may run at once. A walk is not atomic: while
-// others rename directories it may end in the old place or in the new one, never outside the tree.
+// Concurrency: a walk belongs to one thread; any number of walks and changes may run at once. A walk is not atomic:
+// while others rename directories it may end in the old place or in the new one, never outside the tree.
 #pragma once
 
 #include <cstddef>
@@ -30,13 +31,18 @@ inline constexpr std::size_t symlink_target_max = 4095;  // PATH_MAX without its
 // What a path ends in. Only a `name` can be created, removed or renamed.
 enum class last_component : std::uint8_t { name, root, dot, dot_dot };
 
-// One resolution. Afterwards (directory(), name()) is what the primitives of the backend want. The object must not move while
-// it is in use: a name that came out of a symbolic link lies inside it. Requires: the backend and the path outlive it.
+// Whether a walk retains every directory on its way, not only the one that it has come to.
+enum class route : std::uint8_t { forgotten, retained };
+
+// One resolution. Afterwards (directory(), name()) is what the primitives of the backend want. The object must not move
+// while it is in use: a name that came out of a symbolic link lies inside it. Requires: the backend and the path
+// outlive it.
 template <class B>
 class path_walk {
 public:
     // `op` is what errors are reported as.
-    path_walk(B& backend, operation op) noexcept : backend_(&backend), here_(backend.root()), op_(op) {}
+    path_walk(B& backend, operation op, route way = route::forgotten) noexcept
+        : backend_(&backend), here_(backend.root()), op_(op), way_(way) {}
     path_walk(path_walk const&) = delete;
     path_walk& operator=(path_walk const&) = delete;
 
@@ -48,17 +54,19 @@ public:
     // Errors: as to_directory.
     result<void> to_parent(path_view path) { return start(path, aim::parent, links::no_follow); }
 
-    // To an object that exists: object() tells what it is. A link in the last component is followed if `last` says so or a
-    // slash comes after it. A directory that was reached by "/", "." or ".." has the empty name.
-    // Errors: as to_directory; enotdir for a trailing slash after anything but a directory.
+    // To an object that exists: object() tells what it is. A link in the last component is followed if `last` says so
+    // or a slash comes after it. A directory that was reached by "/", "." or ".." has the empty name. Errors: as
+    // to_directory; enotdir for a trailing slash after anything but a directory.
     result<void> to_object(path_view path, links last) { return start(path, aim::object, last); }
 
-    // As to_object, for opening what may have to be made: the last component, also one that a link led to, may be missing; then
-    // found() is false, and (directory(), name()) is where it would be. Errors: eisdir for a trailing slash.
+    // As to_object, for opening what may have to be made: the last component, also one that a link led to, may be
+    // missing; then found() is false, and (directory(), name()) is where it would be. Errors: eisdir for a trailing
+    // slash.
     result<void> to_place(path_view path, links last) { return start(path, aim::place, last); }
 
-    // As to_directory, but components of the path's own words that are missing are made, with `mode`; all but the last so that
-    // their owner can enter and write. What a dangling link leads to is not made. Errors: also what creation reports.
+    // As to_directory, but components of the path's own words that are missing are made, with `mode`; all but the last
+    // so that their owner can enter and write. What a dangling link leads to is not made. Errors: also what creation
+    // reports.
     result<void> to_made_directory(path_view path, mode_bits mode) {
         make_mode_ = mode;
         return start(path, aim::made_directory, links::follow);
@@ -71,6 +79,18 @@ public:
     [[nodiscard]] bool found() const noexcept { return found_; }
     // Requires: found().
     [[nodiscard]] attributes const& object() const noexcept { return object_; }
+    // Whether directory() is the directory `id` or lies below it. Requires: route::retained.
+    [[nodiscard]] result<bool> came_through(file_id id) {
+        LAMINA_TRY(auto const root, backend_->lookup(backend_->root(), {}));
+        if (root && root->id == id)
+            return true;
+        for (auto const& ancestor : ancestors_) {
+            LAMINA_TRY(auto const found, backend_->lookup(ancestor.get(), {}));
+            if (found && found->id == id)
+                return true;
+        }
+        return false;
+    }
     // How many bytes of the path were still to be walked when to_directory or to_made_directory failed.
     [[nodiscard]] std::size_t unwalked() const noexcept { return prefix_.size() < own_ ? prefix_.size() : own_; }
 
@@ -79,7 +99,7 @@ private:
 
     result<void> start(path_view path, aim to, links last) {
         aim_ = to;
-        careful_ = path.bytes().find("..") != std::string_view::npos;
+        careful_ = way_ == route::retained || path.bytes().find("..") != std::string_view::npos;
         auto outcome = attempt(path, last);
         if (!outcome && wants_ancestors_) {
             careful_ = true;
@@ -251,7 +271,8 @@ private:
         return {};
     }
 
-    // Puts the target of the link `name`, which lies here, before what is still to be walked. Errors: enotdir if it is no link.
+    // Puts the target of the link `name`, which lies here, before what is still to be walked. Errors: enotdir if it is
+    // no link.
     result<void> follow(name_ref name) {
         auto target = backend_->read_symlink_at(here_, name);
         if (!target)
@@ -277,6 +298,7 @@ private:
     B* backend_;
     node here_;
     operation op_;
+    route way_;
     aim aim_ = aim::directory;
     last_component last_kind_ = last_component::root;
     bool careful_ = false;          // every directory on the way is retained in ancestors_
