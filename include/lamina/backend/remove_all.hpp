@@ -5,6 +5,7 @@
 // times, then enotempty is the answer.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -57,9 +58,69 @@ template <class B>
 
 }  // namespace detail
 
-// Removes what `path` names and everything below it, and tells how many objects that were; 0 where there is nothing,
-// also if a part of the path is missing. A link is removed itself. Errors: ebusy for the root, einval for ".",
-// enotempty for ".."; else the error names the object that could not be removed, and what came before it is gone.
+// A backend that removes a whole tree in one step, however large: `remove_tree_at(dir, name)`. Optional.
+template <class B>
+concept removes_trees = writable_backend<B> && requires(B& backend, node dir, name_ref name) {
+    { backend.remove_tree_at(dir, name) } -> std::same_as<result<void>>;
+};
+
+// Removes `name` and everything below it, one object after the other; 0 if nothing is there. `where` is what the path of `name`
+// is in messages; after a failure it names the object that could not be removed, and what came before it is gone.
+template <writable_backend B>
+[[nodiscard]] result<std::uint64_t> remove_each(B& backend, node parent_of_all, name_ref top_name, std::string& where) {
+    std::uint64_t removed = 0;
+    std::vector<detail::emptied_level<B>> levels;
+    LAMINA_TRY(auto const top, detail::remove_leaf(backend, parent_of_all, top_name, removed));
+    if (top == detail::leaf::is_a_directory)
+        LAMINA_CHECK(detail::enter_level(backend, parent_of_all, top_name, where.size(), levels));
+
+    while (!levels.empty()) {
+        auto& level = levels.back();
+        where.resize(level.at.path_size);
+        if (level.at.next < level.at.entries.size()) {
+            auto const entry = level.at.entries[level.at.next++];
+            detail::append_component(where, entry.name);
+            name_ref const name(entry.name);
+            node const directory = level.at.directory.get();
+            bool is_directory = entry.type == file_type::directory;
+            if (!is_directory) {
+                LAMINA_TRY(auto const tried, detail::remove_leaf(backend, directory, name, removed));
+                is_directory = tried == detail::leaf::is_a_directory;
+            }
+            if (is_directory) {
+                auto entered = detail::enter_level(backend, directory, name, where.size(), levels);
+                if (!entered && entered.error() == errc::enotdir)  // replaced by something else since it was listed
+                    LAMINA_CHECK(detail::remove_leaf(backend, directory, name, removed));
+                else if (!entered)
+                    return unexpected(entered.error());
+            }
+            continue;
+        }
+        // All that was listed is gone: now the directory itself, by the name under which its parent's level holds it.
+        bool const is_top = levels.size() == 1;
+        node const parent = is_top ? parent_of_all : levels[levels.size() - 2].at.directory.get();
+        auto const slash = where.rfind('/');
+        name_ref const name =
+            is_top ? top_name : name_ref(std::string_view(where).substr(slash == std::string::npos ? 0 : slash + 1));
+        auto gone = backend.remove_directory_at(parent, name);
+        if (!gone && gone.error() == errc::enotempty && level.rounds_left > 0) {
+            LAMINA_TRY(level.at.entries, detail::take_listing(backend, level.at.directory.get()));
+            level.at.next = 0;
+            --level.rounds_left;
+            continue;
+        }
+        if (gone)
+            ++removed;
+        else if (gone.error() != errc::enoent)
+            return unexpected(gone.error());
+        levels.pop_back();
+    }
+    return removed;
+}
+
+// Removes what `path` names and everything below it, and tells how many objects that were; 0 where there is nothing, also if a
+// part of the path is missing. A backend that removes a tree in one step counts it as one. A link is removed itself.
+// Errors: ebusy for the root, einval for ".", enotempty for ".."; else the error names the object that could not be removed.
 template <writable_backend B>
 [[nodiscard]] result<std::uint64_t, path_error> remove_all(B& backend, path_view path) {
     constexpr auto op = operation::remove;
@@ -87,66 +148,17 @@ template <writable_backend B>
         if (!(*found)->is_directory())
             return failed(errc::enotdir);
     }
-
-    std::uint64_t removed = 0;
-    std::vector<detail::emptied_level<B>> levels;
-    auto const top = detail::remove_leaf(backend, at.directory(), at.name(), removed);
-    if (!top)
-        return failed(top.error());
-    if (*top == detail::leaf::is_a_directory)
-        if (auto entered = detail::enter_level(backend, at.directory(), at.name(), where.size(), levels); !entered)
-            return failed(entered.error());
-
-    while (!levels.empty()) {
-        auto& level = levels.back();
-        where.resize(level.at.path_size);
-        if (level.at.next < level.at.entries.size()) {
-            auto const entry = level.at.entries[level.at.next++];
-            detail::append_component(where, entry.name);
-            name_ref const name(entry.name);
-            node const directory = level.at.directory.get();
-            bool is_directory = entry.type == file_type::directory;
-            if (!is_directory) {
-                auto const tried = detail::remove_leaf(backend, directory, name, removed);
-                if (!tried)
-                    return failed(tried.error());
-                is_directory = *tried == detail::leaf::is_a_directory;
-            }
-            if (is_directory) {
-                auto entered = detail::enter_level(backend, directory, name, where.size(), levels);
-                if (!entered && entered.error() == errc::enotdir) {  // replaced by something else since it was listed
-                    auto const tried = detail::remove_leaf(backend, directory, name, removed);
-                    if (!tried)
-                        return failed(tried.error());
-                } else if (!entered) {
-                    return failed(entered.error());
-                }
-            }
-            continue;
-        }
-        // All that was listed is gone: now the directory itself, by the name under which its parent's level holds it.
-        bool const is_top = levels.size() == 1;
-        node const parent = is_top ? at.directory() : levels[levels.size() - 2].at.directory.get();
-        auto const slash = where.rfind('/');
-        name_ref const name =
-            is_top ? at.name() : name_ref(std::string_view(where).substr(slash == std::string::npos ? 0 : slash + 1));
-        auto gone = backend.remove_directory_at(parent, name);
-        if (!gone && gone.error() == errc::enotempty && level.rounds_left > 0) {
-            auto entries = detail::take_listing(backend, level.at.directory.get());
-            if (!entries)
-                return failed(entries.error());
-            level.at.entries = *std::move(entries);
-            level.at.next = 0;
-            --level.rounds_left;
-            continue;
-        }
-        if (gone)
-            ++removed;
-        else if (gone.error() != errc::enoent)
-            return failed(gone.error());
-        levels.pop_back();
+    if constexpr (removes_trees<B>) {
+        auto const removed = backend.remove_tree_at(at.directory(), at.name());
+        if (!removed)
+            return removed.error() == errc::enoent ? result<std::uint64_t, path_error>(0) : failed(removed.error());
+        return std::uint64_t{1};
+    } else {
+        auto const removed = remove_each(backend, at.directory(), at.name(), where);
+        if (!removed)
+            return failed(removed.error());
+        return *removed;
     }
-    return removed;
 }
 
 }  // namespace lamina::paths
