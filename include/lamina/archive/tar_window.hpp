@@ -1,0 +1,82 @@
+// The blocks of an archive, read in the order in which they stand, through a window that learns how they are spread: headers
+// of small members lie close together and are cheapest in large reads; behind a large member a large read would fetch data that
+// nobody asked for, and half of a blob that is a few large files.
+//
+// Concurrency: belongs to one thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include <lamina/archive/source.hpp>
+#include <lamina/archive/tar_error.hpp>
+#include <lamina/archive/tar_header.hpp>
+#include <lamina/core/result.hpp>
+
+namespace lamina::detail {
+
+class tar_window {
+public:
+    tar_window(any_source const& source, std::uint64_t size) : source_(&source), size_(size) {}
+
+    // Of the whole source, as it was when it was opened.
+    [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
+
+    // Whether `count` bytes from `offset` on, and what pads them to whole blocks, lie within the source.
+    [[nodiscard]] bool holds(std::uint64_t offset, std::uint64_t count) const noexcept {
+        auto const padded = tar_padded(count);
+        return padded && offset <= size_ && *padded <= size_ - offset;
+    }
+
+    // The block at `offset`; valid until the next call. Errors: truncated, source_failed.
+    [[nodiscard]] result<char const*, tar_error> block(std::uint64_t offset) {
+        if (offset < start_ || offset - start_ + tar_block_size > length_)
+            LAMINA_CHECK(move_to(offset));
+        return reinterpret_cast<char const*>(buffer_.get() + (offset - start_));
+    }
+
+    // Fills `out` from `offset` on. Errors: truncated, source_failed.
+    [[nodiscard]] result<void, tar_error> read(std::span<std::byte> out, std::uint64_t offset) const {
+        auto const count = source_->read_full(out, offset);
+        if (!count)
+            return unexpected(tar_error(count.error(), offset));
+        if (*count != out.size())
+            return unexpected(tar_error(tar_reason::truncated, offset + *count));
+        return {};
+    }
+
+private:
+    static constexpr std::size_t smallest = 4 * tar_block_size;
+    static constexpr std::size_t largest = std::size_t{1} << 20;
+
+    [[nodiscard]] result<void, tar_error> move_to(std::uint64_t offset) {
+        if (!holds(offset, tar_block_size))
+            return unexpected(tar_error(tar_reason::truncated, offset));
+        bool const follows = offset >= start_ && offset - start_ <= length_ + wanted_;
+        auto const grown = wanted_ * 4 < largest ? wanted_ * 4 : largest;
+        wanted_ = follows ? grown : smallest;
+        if (wanted_ > capacity_) {
+            buffer_ = std::make_unique_for_overwrite<std::byte[]>(wanted_);
+            capacity_ = wanted_;
+        }
+        auto const left = size_ - offset;
+        auto const count = left < wanted_ ? static_cast<std::size_t>(left) : wanted_;
+        length_ = 0;  // nothing is held if the read fails
+        LAMINA_CHECK(read({buffer_.get(), count}, offset));
+        start_ = offset;
+        length_ = count;
+        return {};
+    }
+
+    any_source const* source_;
+    std::unique_ptr<std::byte[]> buffer_;
+    std::uint64_t size_;
+    std::uint64_t start_ = 0;
+    std::size_t length_ = 0;
+    std::size_t capacity_ = 0;
+    std::size_t wanted_ = smallest;
+};
+
+}  // namespace lamina::detail
