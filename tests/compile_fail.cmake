@@ -1,6 +1,6 @@
 # Proves that a misuse does not compile, and that it is the misuse that does not.
 #   cmake -DSOURCE=<file> -DCOMPILER=<program> -DFLAGS=<list> -P compile_fail.cmake
-# The file's first line is `// expect: <regular expression>`, and the misuse stands in `#ifndef LAMINA_COMPILE_FAIL_CONTROL`.
+# The file's first line is `// expect: <regular expression>`, and the misuse is there only without LAMINA_COMPILE_FAIL_CONTROL.
 # The test passes if the file compiles with that macro defined, does not compile without it, and the compiler's words match.
 cmake_minimum_required(VERSION 3.22)
 

@@ -1,4 +1,4 @@
-// expect: (could not convert|not contextually convertible|constraints not satisfied)
+// expect: (could not convert|no viable conversion)
 #include <lamina/core/result.hpp>
 
 // `if (exists(...))` would ask whether the question could be answered, and read like the answer.
