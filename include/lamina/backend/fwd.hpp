@@ -1,9 +1,15 @@
 // The names of the backend room, and their default template arguments.
 #pragma once
 
+#include <cstdint>
+
 #include <lamina/core/fwd.hpp>
 
 namespace lamina {
+
+// Of the room whiteout: a layer says in which form its marks are, and the backend only carries it. Its default, automatic, is
+// whiteout_format{}.
+enum class whiteout_format : std::uint8_t;
 
 struct call;
 struct descent;

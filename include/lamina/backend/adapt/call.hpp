@@ -18,7 +18,8 @@
 
 namespace lamina {
 
-// The primitives by their names in backend/concepts.hpp; `file_` where an open file has one that the backend has too.
+// The primitives by their names in backend/concepts.hpp; `file_` where an open file has one that the backend has too. An
+// open_known_regular_at is an open_at.
 enum class primitive : std::uint8_t {
     lookup,
     open_directory_at,
@@ -39,6 +40,7 @@ enum class primitive : std::uint8_t {
     rename_at,
     remove_at,
     remove_directory_at,
+    remove_tree_at,
     set_mode_at,
     set_owner_at,
     set_times_at,
@@ -98,6 +100,7 @@ inline constexpr primitive_text primitive_texts[] = {
     {"rename_at", operation::rename, effect::change},
     {"remove_at", operation::remove, effect::change},
     {"remove_directory_at", operation::remove_directory, effect::change},
+    {"remove_tree_at", operation::remove_directory, effect::change},
     {"set_mode_at", operation::set_mode, effect::change},
     {"set_owner_at", operation::set_owner, effect::change},
     {"set_times_at", operation::set_times, effect::change},

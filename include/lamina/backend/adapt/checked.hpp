@@ -189,6 +189,8 @@ public:
     checked(B&& backend, credentials who) : base(held<B>(std::forward<B>(backend)), {std::move(who)}) {}
 
     descent descend(node from, std::string_view names) = delete;
+    // Every directory below has something to say about it.
+    result<void> remove_tree_at(node directory, name_ref name) = delete;
 
     [[nodiscard]] credentials const& who() const noexcept { return this->policy().who; }
 };

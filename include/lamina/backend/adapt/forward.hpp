@@ -12,8 +12,9 @@
 // gives; a `result<attributes>` or `result<optional<attributes>>` is always the attributes of an object.
 //
 // Nodes pass unchanged: two adaptors over one backend (an upper and its work directory) still share them. What the wrapped
-// backend can do beyond the concepts (unnamed files, a work area, descend, copies between files) its adaptor can do too, unless
-// the adaptor deletes the member and says why. A refused `descend` becomes "used none": the walk then asks name by name.
+// backend can do beyond the concepts (unnamed files, a work area, descend, whole trees removed, copies between files) its
+// adaptor can do too, unless the adaptor deletes the member and says why. A refused `descend` becomes "used none": the walk then
+// asks name by name.
 //
 // Concurrency: an adaptor has the rule of what it wraps; a policy protects its own state. An adaptor is moved only while nobody
 // else uses it.
@@ -33,6 +34,7 @@
 #include <lamina/backend/concepts.hpp>
 #include <lamina/backend/content.hpp>
 #include <lamina/backend/paths.hpp>
+#include <lamina/backend/remove_all.hpp>
 #include <lamina/backend/traits.hpp>
 
 namespace lamina {
@@ -66,6 +68,8 @@ template <class B>
 struct forwarded_marks<B> {
     static constexpr auto usual_marks = B::usual_marks;
 };
+template <class B>
+concept knows_marks = requires(B const& backend) { backend.marks_format(); };
 
 }  // namespace detail
 
@@ -84,6 +88,12 @@ public:
     void retain(node n) { inner().retain(n); }
     void release(node n) { inner().release(n); }
     [[nodiscard]] capabilities able() const { return std::as_const(inner()).able(); }
+
+    [[nodiscard]] auto marks_format() const
+        requires detail::knows_marks<B>
+    {
+        return std::as_const(inner()).marks_format();
+    }
 
     result<std::optional<attributes>> lookup(node directory, name_ref name) {
         return through({.what = primitive::lookup, .directory = directory, .name = name},
@@ -224,6 +234,12 @@ public:
     {
         return through({.what = primitive::remove_directory_at, .directory = directory, .name = name},
                        [this](call const& c) { return inner().remove_directory_at(c.directory, c.name); });
+    }
+    result<void> remove_tree_at(node directory, name_ref name)
+        requires paths::removes_trees<B>
+    {
+        return through({.what = primitive::remove_tree_at, .directory = directory, .name = name},
+                       [this](call const& c) { return inner().remove_tree_at(c.directory, c.name); });
     }
     result<void> set_mode_at(node directory, name_ref name, mode_bits mode)
         requires writable_backend<B>
