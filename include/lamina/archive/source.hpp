@@ -79,7 +79,9 @@ namespace detail {
 // beside a system call or a copy.
 class any_source {
 public:
-    template <byte_source S>
+    // Not asked of itself: whether it is a source would then depend on whether it is a source.
+    template <class S>
+        requires(!std::same_as<S, any_source>) && byte_source<S>
     explicit any_source(S source)
         : object_(new S(std::move(source)), [](void* object) { delete static_cast<S*>(object); }),
           read_([](void* object, std::span<std::byte> out, std::uint64_t offset) {
