@@ -340,10 +340,14 @@ public:
         parent.order.push_back(id);
         e.set(fact::listed);
     }
-    // Gives a detached entry's place back. Requires: no pins, no children.
+    // Gives a detached entry's place back. Requires: no pins, no children. The atomics are stored to, not made anew: a thread
+    // that has just given up the last pin may still be looking at them.
     void free(entry_id id) {
-        std::destroy_at(&clean((*this)[id]));
-        entry& empty = *std::construct_at(&(*this)[id]);
+        entry& empty = clean((*this)[id]);
+        empty.flags.store(0, std::memory_order_release);
+        empty.version.fetch_add(1, std::memory_order_relaxed);
+        empty.type = file_type::unknown;
+        empty.layer = 0;
         empty.parent = free_;
         free_ = id;
     }

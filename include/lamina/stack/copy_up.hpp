@@ -1,0 +1,314 @@
+// Copy-up: an object of a lower layer gets a twin in the upper, which from then on is the object. The merged view does not
+// change by it.
+//
+// Order of effects, and why:
+//   1. the directories above, root first: a twin needs a place
+//   2. a temporary, with mode 0600: nobody may read a half-made copy of a secret
+//   3. data, then owner: both strip set-id bits and security.capability, so what they strip comes after them
+//   4. extended attributes and ACLs
+//   5. mode: a read-only file would refuse `user.*` attributes
+//   6. times: everything before would move them
+//   7. publish by one rename or link: before it the lower object is seen, after it the whole copy
+//   8. the parent's times put back: the directory shows the same entries as before
+// A failure up to 7 removes the temporary; nothing has changed then.
+//
+// While data is copied no lock is held. The entry is marked `copying`; who needs the same object waits until `copies_ended`
+// moves, and looks the name up again. The entry may be renamed away no more (a rename needs the copy first), but its directory
+// may be, and the name may be removed: so place and name are read again before step 7, and a copy whose name is gone is dropped.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <lamina/backend/file_copy.hpp>
+#include <lamina/core/xattr.hpp>
+#include <lamina/stack/lookup.hpp>
+#include <lamina/stack/work.hpp>
+
+namespace lamina::detail {
+
+inline constexpr std::uint64_t all_data = std::numeric_limits<std::uint64_t>::max();
+
+// Whether a copy may go without something that this process has no privilege to set.
+template <class Core>
+[[nodiscard]] bool may_leave_behind(Core const& core, error e) {
+    return core.rules.owner == ownership::take && (e == errc::eperm || e == errc::einval || e == errc::eacces);
+}
+
+template <class Core>
+[[nodiscard]] result<void> allow_lost_owner(Core const& core, result<void> outcome) {
+    if (!outcome && may_leave_behind(core, outcome.error()))
+        return {};
+    return outcome;
+}
+
+// Carries the extended attributes of an object over: `set(key, value)` puts one on the copy. Marks of an overlay stay behind.
+// As the kernel does, an attribute that the upper cannot hold at all is left out, unless it decides about permission.
+template <class Core, class Set>
+[[nodiscard]] result<void> copy_xattrs(Core& core, layer_number layer, node directory, name_ref name, Set&& set) {
+    LAMINA_TRY(auto const keys, core.layers.list_xattrs(layer, directory, name));
+    for (auto const& key : keys) {
+        if (!mark::unescape(core.layers.style(0).space, key))
+            continue;
+        LAMINA_TRY(auto const value, core.layers.get_xattr(layer, directory, name, key));
+        if (!value)
+            continue;  // it went away since it was listed
+        result<void> const done = set(key, *value);
+        if (done)
+            continue;
+        bool const decides = xattr::is_security(key) || xattr::is_acl(key);
+        if (done.error() == errc::eopnotsupp && !decides)
+            continue;
+        if (!xattr::is_user(key) && !xattr::is_acl(key) && may_leave_behind(core, done.error()))
+            continue;
+        return unexpected(done.error());
+    }
+    return {};
+}
+
+// Steps 3 to 6 for what has no data: a directory, a symbolic link, a device, a fifo, a socket.
+template <class Core>
+[[nodiscard]] result<void> copy_metadata(Core& core, attributes const& from, layer_number layer, node directory,
+                                         name_ref name, name_ref copy) {
+    auto& upper = core.layers.upper();
+    LAMINA_CHECK(allow_lost_owner(core, upper.set_owner_at(core.work, copy, from.uid, from.gid)));
+    LAMINA_CHECK(copy_xattrs(core, layer, directory, name, [&](std::string const& key, std::string const& value) {
+        return upper.set_xattr_at(core.work, copy, key, value, xattr_flags::none);
+    }));
+    if (!from.is_symlink())
+        LAMINA_CHECK(upper.set_mode_at(core.work, copy, from.mode));
+    return upper.set_times_at(core.work, copy, time_change::both(from.atime, from.mtime));
+}
+
+// Runs `change` on a directory of the upper, then puts the directory's times back as they were.
+template <class Core, class Change>
+[[nodiscard]] result<void> keeping_times(Core& core, entry_id directory, Change&& change) {
+    LAMINA_TRY(auto const before, core.fetch_attributes(directory));
+    LAMINA_CHECK(change());
+    core.at(directory).forget_attributes();
+    // The change is published; that its time shows is no reason to call it failed.
+    (void)core.layers.upper().set_times_at(core.upper_node(directory), name_ref{},
+                                           time_change::both(before.atime, before.mtime));
+    return {};
+}
+
+template <class Core>
+void now_in_upper(Core& core, entry_id id) {
+    entry& e = core.at(id);
+    e.layer = 0;
+    e.set(fact::in_upper);
+    e.set(fact::below_known);
+    e.set(fact::below);
+    e.forget_attributes();
+}
+
+// One directory, without what is in it. Requires: tree lock, exclusive; its parent is in the upper.
+template <class Core>
+[[nodiscard]] result<void> copy_up_one_directory(Core& core, entry_id id) {
+    entry& e = core.at(id);
+    auto& upper = core.layers.upper();
+    auto const top = e.directory->layers.front();
+    LAMINA_TRY(auto const from, core.fetch_attributes(id));
+    temporary<Core> copy(core);
+    LAMINA_CHECK(upper.create_directory_at(core.work, copy.name(), 0700));
+    LAMINA_CHECK(copy_metadata(core, from, top.layer, top.at, name_ref{}, copy.name()));
+    node const parent = core.upper_node(e.parent);
+    LAMINA_CHECK(keeping_times(core, e.parent, [&] { return copy.publish(parent, e.hashed_name()); }));
+    LAMINA_TRY(node const made, upper.open_directory_at(parent, e.hashed_name()));
+    e.directory->layers.insert(e.directory->layers.begin(), layer_node{made, 0, false});
+    now_in_upper(core, id);
+    return {};
+}
+
+// A directory and those above it. Requires: tree lock, exclusive; the directory is alive. Errors: with the upper's number.
+template <class Core>
+[[nodiscard]] result<void> ensure_upper_directory(Core& core, entry_id id) {
+    std::vector<entry_id> missing;
+    for (; !core.in_upper(id); id = core.at(id).parent)
+        missing.push_back(id);
+    for (auto at = missing.rbegin(); at != missing.rend(); ++at)
+        if (auto done = copy_up_one_directory(core, *at); !done)
+            return unexpected(done.error().in_layer(0));
+    return {};
+}
+
+// A symbolic link, device, fifo or socket. Requires: as copy_up_one_directory.
+template <class Core>
+[[nodiscard]] result<void> copy_up_small(Core& core, entry_id id) {
+    entry& e = core.at(id);
+    auto& upper = core.layers.upper();
+    auto const place = core.where(id);
+    LAMINA_TRY(auto const from, core.fetch_attributes(id));
+    temporary<Core> copy(core);
+    if (from.is_symlink()) {
+        LAMINA_TRY(auto const target, core.layers.read_symlink(place.layer, place.directory, e.hashed_name()));
+        LAMINA_CHECK(upper.create_symlink_at(core.work, copy.name(), target));
+    } else {
+        LAMINA_CHECK(upper.create_node_at(core.work, copy.name(), from.type, 0600, from.rdev));
+    }
+    LAMINA_CHECK(copy_metadata(core, from, place.layer, place.directory, e.hashed_name(), copy.name()));
+    LAMINA_CHECK(keeping_times(core, e.parent, [&] { return copy.publish(core.upper_node(e.parent), e.hashed_name()); }));
+    now_in_upper(core, id);
+    return {};
+}
+
+// The copy of one regular file: made in two halves, the first without any lock.
+template <class Core>
+class file_copy_up {
+    using upper_type = typename Core::layers_type::upper_type;
+    using upper_file = file_of<upper_type>;
+
+public:
+    // Requires: tree lock, exclusive; a visible regular file of a lower. Marks the entry. At most `limit` bytes will be copied.
+    file_copy_up(Core& core, entry_id id, attributes const& from, std::uint64_t limit)
+        : core_(core), id_(id), from_(from), place_(core.where(id)), name_(core.at(id).name()),
+          size_(std::min(from.size, limit)), temporary_(core) {
+        core_.layers.retain(place_.layer, place_.directory);
+        core_.at(id_).set(fact::copying);
+    }
+    file_copy_up(file_copy_up const&) = delete;
+    file_copy_up& operator=(file_copy_up const&) = delete;
+    // Requires: tree lock, exclusive.
+    ~file_copy_up() {
+        core_.layers.release(place_.layer, place_.directory);
+        if (unnamed_ || copy_ == std::nullopt)
+            temporary_.published();  // there is no name to delete
+        entry& e = core_.at(id_);
+        e.clear(fact::copying);
+        if (e.is(fact::removed) && e.pins.load(std::memory_order_acquire) == 0)
+            core_.entries.free(id_);
+        core_.copies_ended.fetch_add(1, std::memory_order_release);
+        core_.copies_ended.notify_all();
+    }
+
+    // Steps 2 to 6. Requires: no lock.
+    [[nodiscard]] result<void> build() {
+        LAMINA_CHECK(make());
+        LAMINA_CHECK(fill());
+        LAMINA_TRY(auto const made, copy_->status());
+        bool const same_owner = made.uid == from_.uid && made.gid == from_.gid;
+        if (!same_owner)
+            LAMINA_CHECK(allow_lost_owner(core_, copy_->set_owner(from_.uid, from_.gid)));
+        LAMINA_CHECK(copy_xattrs(core_, place_.layer, place_.directory, name_,
+                                 [&](std::string const& key, std::string const& value) {
+                                     return copy_->set_xattr(key, value, xattr_flags::none);
+                                 }));
+        if (made.mode != from_.mode || !same_owner)
+            LAMINA_CHECK(copy_->set_mode(from_.mode));
+        return copy_->set_times(time_change::both(from_.atime, from_.mtime));
+    }
+
+    // Steps 7 and 8, at the name that the entry has by now. Requires: tree lock, exclusive; the entry is not removed.
+    [[nodiscard]] result<void> publish() {
+        entry& e = core_.at(id_);
+        LAMINA_CHECK(keeping_times(core_, e.parent, [&]() -> result<void> {
+            node const parent = core_.upper_node(e.parent);
+            if constexpr (makes_unnamed_files<upper_type>)
+                if (unnamed_)
+                    return core_.layers.upper().publish_at(*copy_, parent, e.hashed_name());
+            return temporary_.publish(parent, e.hashed_name());
+        }));
+        // A link of the lower that has other names stays one object there, so the number goes with those.
+        if (from_.nlink > 1)
+            e.clear(fact::inode);
+        now_in_upper(core_, id_);
+        return {};
+    }
+
+private:
+    result<void> make() {
+        auto& upper = core_.layers.upper();
+        if constexpr (makes_unnamed_files<upper_type>) {
+            if (core_.upper_able.has(capability::unnamed_files)) {
+                // Without a name nobody can open it, so it may have its final mode at once; set-id bits come last all the same.
+                auto made = upper.create_unnamed(core_.work, from_.mode & 0777);
+                if (made) {
+                    unnamed_ = true;
+                    copy_.emplace(*std::move(made));
+                    return {};
+                }
+                if (made.error() != errc::eopnotsupp)
+                    return unexpected(made.error().in_layer(0));
+            }
+        }
+        LAMINA_TRY(auto made, upper.create_at(core_.work, temporary_.name(), 0600));
+        copy_.emplace(std::move(made));
+        return {};
+    }
+
+    result<void> fill() {
+        if (size_ == 0)
+            return from_.size == 0 ? result<void>() : copy_->resize(0);
+        LAMINA_TRY(auto source, core_.layers.open(place_.layer, place_.directory, name_, open_flags::read));
+        auto const room = static_cast<std::size_t>(std::min<std::uint64_t>(size_ + 1, 64 * 1024));
+        auto const buffer = std::make_unique_for_overwrite<std::byte[]>(room);
+        attributes known = from_;
+        known.size = size_;
+        // A clone takes a whole file, and for a small one it costs more than its bytes.
+        auto able = core_.upper_able;
+        if (size_ != from_.size || size_ < 64 * 1024)
+            able = able.without(capability::clone);
+        auto done = std::visit(
+            [&](auto& file) { return copy_content(file, *copy_, known, able, std::span(buffer.get(), room)); }, source);
+        if (!done && done.error().op == operation::read)
+            return unexpected(done.error().in_layer(place_.layer));
+        return done;
+    }
+
+    Core& core_;
+    entry_id id_;
+    attributes from_;
+    location place_;
+    std::string name_;
+    std::uint64_t size_;
+    temporary<Core> temporary_;
+    std::optional<upper_file> copy_;
+    bool unnamed_ = false;
+};
+
+// Brings a visible object into the upper. On success the caller looks its name up again: either the entry is in the upper now,
+// or (while this waited or copied) it was removed or replaced. Requires: `lock` holds the tree lock; it is given up and taken
+// again where data is copied. Errors: what the layers report; then the view is as it was.
+template <class Core>
+[[nodiscard]] result<void> copy_up(Core& core, exclusive_lock& lock, entry_id id, std::uint64_t limit = all_data) {
+    if (core.in_upper(id))
+        return {};
+    entry& e = core.at(id);
+    if (e.is(fact::copying)) {
+        auto const seen = core.copies_ended.load(std::memory_order_acquire);
+        lock.unlock();
+        core.copies_ended.wait(seen, std::memory_order_acquire);
+        lock.lock();
+        return {};
+    }
+    if (e.directory != nullptr)
+        return ensure_upper_directory(core, id);
+    LAMINA_CHECK(ensure_upper_directory(core, e.parent));
+    if (e.type != file_type::regular) {
+        auto done = copy_up_small(core, id);
+        return done ? done : result<void>(unexpected(done.error().in_layer(0)));
+    }
+    LAMINA_TRY(auto const from, core.fetch_attributes(id));
+    file_copy_up<Core> copy(core, id, from, limit);
+    lock.unlock();
+    result<void> built = copy.build();
+    lock.lock();
+    if (e.is(fact::removed))
+        return {};
+    if (built)
+        built = copy.publish();
+    if (!built)
+        return unexpected(built.error().in_layer(0).during(operation::copy_up));
+    return {};
+}
+
+}  // namespace lamina::detail

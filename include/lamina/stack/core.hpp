@@ -1,0 +1,179 @@
+// The state of one overlay, and the few steps that every operation takes on it: from a node to its entry, from an entry to
+// where it lies, from a name to its attributes. The algorithms (lookup, merge, copy_up, modify, rename, changes) are functions
+// over this struct, one header each.
+//
+// Locks: `tree` guards the entry cache and the order of changes to the upper. Shared: to read what is cached. Exclusive: to fill
+// the cache and to change names or attributes, in the upper first and then in the cache, so that a failed change leaves the
+// cache true. A copy-up of a file's data holds no lock: the entry is marked `copying`, and who needs the same entry waits for
+// `copies_ended` to move (copy_up.hpp). Nothing of the stack's is locked inside a backend's own locks.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+#include <string>
+#include <utility>
+
+#include <lamina/stack/entry.hpp>
+#include <lamina/stack/inode.hpp>
+#include <lamina/stack/layer.hpp>
+#include <lamina/stack/policy.hpp>
+
+namespace lamina::detail {
+
+using exclusive_lock = std::unique_lock<std::shared_mutex>;
+using shared_lock = std::shared_lock<std::shared_mutex>;
+
+inline std::atomic<std::uint32_t> next_overlay_device{1};
+
+// Where an object that is not a directory lies: a directory in one layer; the name is the entry's own.
+struct location {
+    layer_number layer = 0;
+    node directory{};
+};
+
+template <class Layers>
+struct stack_core {
+    using layers_type = Layers;
+    using file_variant = typename Layers::file_variant;
+    static constexpr bool writable = Layers::writable;
+
+    Layers layers;
+    policy rules;
+    entry_table entries;
+    inode_numbers inodes;
+    mutable std::shared_mutex tree;
+    std::atomic<std::uint32_t> copies_ended{0};
+    std::uint64_t const device = std::uint64_t{0x6c616d} << 32 | next_overlay_device.fetch_add(1);
+
+    // Of the upper; unused where there is none.
+    node work{};                        // where things are built before they are published; retained
+    capabilities upper_able;
+    std::uint64_t next_temporary = 0;   // names of temporaries
+    std::string spare_whiteout;         // a whiteout in `work` to be linked from; empty if there is none at present
+
+    // Set when the layers could not be joined; then every operation fails with it.
+    std::optional<error> unusable;
+
+    stack_core(Layers l, policy p) : layers(std::move(l)), rules(p) {}
+    stack_core(stack_core const&) = delete;
+    stack_core& operator=(stack_core const&) = delete;
+    ~stack_core() {
+        release_below(entry_id::root);
+        if constexpr (writable)
+            if (work_held)
+                layers.work_tree().release(work);
+    }
+    bool work_held = false;
+
+    [[nodiscard]] entry& at(entry_id id) const noexcept { return entries[id]; }
+    [[nodiscard]] directory_part& directory(entry_id id) const noexcept { return *entries[id].directory; }
+
+    [[nodiscard]] static constexpr entry_id id_of(node n) noexcept {
+        return entry_id{static_cast<std::uint32_t>(static_cast<std::uint64_t>(n))};
+    }
+    [[nodiscard]] static constexpr node node_of(entry_id id) noexcept {
+        return node{static_cast<std::uint64_t>(id)};
+    }
+
+    [[nodiscard]] bool in_upper(entry_id id) const noexcept {
+        entry const& e = at(id);
+        return e.directory != nullptr ? e.directory->in_upper() : e.is(fact::in_upper);
+    }
+    // Requires: the directory is in the upper.
+    [[nodiscard]] node upper_node(entry_id directory_id) const noexcept { return directory(directory_id).layers.front().at; }
+
+    // Requires: an entry with a parent, visible, not a directory.
+    [[nodiscard]] location where(entry_id id) const noexcept {
+        entry const& e = at(id);
+        return {e.layer, directory(e.parent).in(e.layer)->at};
+    }
+
+    // Attributes as the merged view shows them. Requires: tree lock, exclusive (they are stored); visible and resolved.
+    [[nodiscard]] result<attributes> fetch_attributes(entry_id id) {
+        entry& e = at(id);
+        if (e.is(fact::attributes))
+            return e.load(device);
+        auto const version = e.version.load(std::memory_order_acquire);
+        std::optional<attributes> found;
+        if (e.directory != nullptr) {
+            auto const& top = e.directory->layers.front();
+            LAMINA_TRY(found, layers.lookup(top.layer, top.at, name_ref{}));
+        } else {
+            auto const place = where(id);
+            LAMINA_TRY(found, layers.lookup(place.layer, place.directory, e.hashed_name()));
+        }
+        if (!found || found->type != e.type)
+            return fail(errc::estale, operation::lookup, e.directory != nullptr ? layer_number{0} : e.layer);
+        return keep_attributes(id, *found, version);
+    }
+
+    // Makes a layer's attributes the merged ones, and stores them if nothing has changed since `version` was read.
+    attributes keep_attributes(entry_id id, attributes found, std::uint32_t version) {
+        entry& e = at(id);
+        if (!e.is(fact::inode)) {
+            e.inode = inodes.compose(found.id);
+            e.set(fact::inode);
+        }
+        found.id = {device, e.inode};
+        if (e.directory != nullptr && e.directory->has_lower())
+            found.nlink = 1;  // as the kernel: the count of a merged directory is not known without listing it
+        // Another name of the same upper file may change it without passing by this entry.
+        bool const shared = found.nlink > 1 && e.directory == nullptr && e.is(fact::in_upper);
+        if (!shared && e.store(found) && version == e.version.load(std::memory_order_acquire))
+            e.set(fact::attributes);
+        return found;
+    }
+
+    // Drops what the cache holds below a directory, and what the directory itself holds in the layers.
+    void release_below(entry_id id) {
+        std::vector<entry_id> pending{id};
+        while (!pending.empty()) {
+            entry& e = at(pending.back());
+            pending.pop_back();
+            if (e.directory == nullptr)
+                continue;
+            e.directory->children.for_each([&](entry_id child) { pending.push_back(child); });
+            for (auto const& l : e.directory->layers)
+                layers.release(l.layer, l.at);
+            e.directory->layers.clear();
+        }
+    }
+
+    // Takes an entry that is already detached, and all below it, out of the cache. What somebody pins stays, marked removed.
+    void discard(entry_id id) {
+        release_below(id);
+        std::vector<entry_id> pending{id};
+        while (!pending.empty()) {
+            entry_id const next = pending.back();
+            pending.pop_back();
+            entry& e = at(next);
+            if (e.directory != nullptr) {
+                e.directory->children.for_each([&](entry_id child) { pending.push_back(child); });
+                delete e.directory;
+                e.directory = nullptr;
+            }
+            e.set(fact::removed);
+            e.parent = entry_id::none;
+            if (e.pins.load(std::memory_order_acquire) == 0 && !e.is(fact::copying))
+                entries.free(next);
+        }
+    }
+
+    void pin(entry_id id) const noexcept { at(id).pins.fetch_add(1, std::memory_order_relaxed); }
+    void unpin(entry_id id) {
+        entry& e = at(id);
+        if (e.pins.fetch_sub(1, std::memory_order_acq_rel) != 1 || !e.is(fact::removed))
+            return;
+        exclusive_lock const lock(tree);
+        if (e.is(fact::removed) && e.pins.load(std::memory_order_acquire) == 0 && !e.is(fact::copying))
+            entries.free(id);
+    }
+
+    // Whether an entry's directory_part may be used: false once it was removed.
+    [[nodiscard]] bool alive(entry_id directory_id) const noexcept { return at(directory_id).directory != nullptr; }
+};
+
+}  // namespace lamina::detail

@@ -1,0 +1,187 @@
+// Changes to objects that exist: their attributes, their data, their links. Each brings the object into the upper, then does
+// there what was asked. What the caller may be refused without a copy-up is refused without one.
+//
+// Takes the tree lock, exclusive, and gives it up while data is copied (copy_up.hpp). Errors: enoent, and those of the layers
+// with their number.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <lamina/core/xattr.hpp>
+#include <lamina/stack/create.hpp>
+
+namespace lamina::detail {
+
+// An object in the upper, for as long as the lock is held.
+struct place_in_upper {
+    entry_id id = entry_id::none;
+    node directory{};
+    name_ref name;  // empty: the directory itself
+};
+
+// Brings the object that a name means into the upper. `judge(id) -> result<void>` may refuse it first; it is asked again each
+// time that the lock was given up. At most `limit` bytes of data are copied.
+template <class Core, class Judge>
+[[nodiscard]] result<place_in_upper> bring_into_upper(Core& core, exclusive_lock& lock, entry_id directory, name_ref name,
+                                                      Judge&& judge, std::uint64_t limit = all_data) {
+    for (;;) {
+        if (!core.alive(directory))
+            return fail(errc::enoent);
+        if (name.empty()) {
+            LAMINA_CHECK(judge(directory));
+            LAMINA_CHECK(ensure_upper_directory(core, directory));
+            return place_in_upper{directory, core.upper_node(directory), name};
+        }
+        LAMINA_TRY(entry_id const id, find_present(core, directory, name));
+        LAMINA_CHECK(judge(id));
+        if (core.in_upper(id))
+            return place_in_upper{id, core.upper_node(directory), core.at(id).hashed_name()};
+        LAMINA_CHECK(copy_up(core, lock, id, limit));
+    }
+}
+
+inline constexpr auto judge_nothing = [](entry_id) { return result<void>(); };
+
+// `act(upper, directory, name)` on the object in the upper.
+template <class Core, class Judge, class Act>
+[[nodiscard]] result<void> change_object(Core& core, entry_id directory, name_ref name, Judge&& judge, Act&& act,
+                                         std::uint64_t limit = all_data) {
+    exclusive_lock lock(core.tree);
+    LAMINA_TRY(auto const place, bring_into_upper(core, lock, directory, name, judge, limit));
+    result<void> done = act(core.layers.upper(), place.directory, place.name);
+    core.at(place.id).forget_attributes();
+    return done ? done : result<void>(unexpected(done.error().in_layer(0)));
+}
+
+template <class Core>
+[[nodiscard]] result<void> resize(Core& core, entry_id directory, name_ref name, std::uint64_t size) {
+    auto const judge = [&](entry_id id) -> result<void> {
+        if (core.at(id).is_directory())
+            return fail(errc::eisdir);
+        if (core.at(id).type != file_type::regular)
+            return fail(errc::einval);
+        return {};
+    };
+    return change_object(
+        core, directory, name, judge, [size](auto& upper, node at, name_ref as) { return upper.resize_at(at, as, size); },
+        size);
+}
+
+// Where the extended attributes of an object are read. Requires: tree lock.
+template <class Core>
+struct readable_place {
+    layer_number layer;
+    node directory;
+    name_ref name;
+};
+template <class Core>
+[[nodiscard]] result<readable_place<Core>> where_to_read(Core& core, entry_id directory, name_ref name) {
+    if (!core.alive(directory))
+        return fail(errc::enoent);
+    entry_id id = directory;
+    if (!name.empty()) {
+        LAMINA_TRY(id, find_present(core, directory, name));
+    }
+    entry const& e = core.at(id);
+    if (e.directory != nullptr) {
+        auto const& top = e.directory->layers.front();
+        return readable_place<Core>{top.layer, top.at, name_ref{}};
+    }
+    auto const place = core.where(id);
+    return readable_place<Core>{place.layer, place.directory, e.hashed_name()};
+}
+
+template <class Core>
+[[nodiscard]] result<std::optional<std::string>> get_xattr(Core& core, entry_id directory, name_ref name,
+                                                           std::string_view key) {
+    LAMINA_TRY(auto const stored, mark::escape(core.layers.style(0).space, key));
+    exclusive_lock const lock(core.tree);
+    LAMINA_TRY(auto const place, where_to_read(core, directory, name));
+    return core.layers.get_xattr(place.layer, place.directory, place.name, stored);
+}
+
+template <class Core>
+[[nodiscard]] result<std::vector<std::string>> list_xattrs(Core& core, entry_id directory, name_ref name) {
+    exclusive_lock const lock(core.tree);
+    LAMINA_TRY(auto const place, where_to_read(core, directory, name));
+    LAMINA_TRY(auto const stored, core.layers.list_xattrs(place.layer, place.directory, place.name));
+    std::vector<std::string> keys;
+    for (auto const& key : stored)
+        if (auto seen = mark::unescape(core.layers.style(0).space, key))
+            keys.push_back(*std::move(seen));
+    return keys;
+}
+
+template <class Core>
+[[nodiscard]] result<void> set_xattr(Core& core, entry_id directory, name_ref name, std::string_view key,
+                                     std::string_view value, xattr_flags flags) {
+    LAMINA_TRY(auto const stored, mark::escape(core.layers.style(0).space, key));
+    auto const judge = [&](entry_id id) -> result<void> {
+        auto const type = core.at(id).type;
+        if (xattr::is_user(key) && type != file_type::regular && type != file_type::directory)
+            return fail(errc::eperm);
+        if (flags == xattr_flags::none || core.in_upper(id))
+            return {};
+        LAMINA_TRY(auto const place, where_to_read(core, directory, name));
+        LAMINA_TRY(auto const known, core.layers.get_xattr(place.layer, place.directory, place.name, stored));
+        if (known && has(flags, xattr_flags::create))
+            return fail(errc::eexist);
+        if (!known && has(flags, xattr_flags::replace))
+            return fail(errc::enodata);
+        return {};
+    };
+    return change_object(core, directory, name, judge, [&](auto& upper, node at, name_ref as) {
+        return upper.set_xattr_at(at, as, stored, value, flags);
+    });
+}
+
+template <class Core>
+[[nodiscard]] result<void> remove_xattr(Core& core, entry_id directory, name_ref name, std::string_view key) {
+    LAMINA_TRY(auto const stored, mark::escape(core.layers.style(0).space, key));
+    auto const judge = [&](entry_id id) -> result<void> {
+        if (core.in_upper(id))
+            return {};
+        LAMINA_TRY(auto const place, where_to_read(core, directory, name));
+        LAMINA_TRY(auto const known, core.layers.get_xattr(place.layer, place.directory, place.name, stored));
+        if (!known)
+            return fail(errc::enodata);
+        return {};
+    };
+    return change_object(core, directory, name, judge, [&](auto& upper, node at, name_ref as) {
+        return upper.remove_xattr_at(at, as, stored);
+    });
+}
+
+// A second name. The new one is made in place, or takes a whiteout's place in one step, as in create.hpp.
+template <class Core>
+[[nodiscard]] result<void> link(Core& core, entry_id from_dir, name_ref from, entry_id to_dir, name_ref to) {
+    exclusive_lock lock(core.tree);
+    auto const judge = [&](entry_id id) -> result<void> {
+        if (!core.alive(to_dir))
+            return fail(errc::enoent);
+        LAMINA_TRY(entry_id const taken, find_child(core, to_dir, to));
+        if (taken != entry_id::none && !core.at(taken).is(fact::negative))
+            return fail(errc::eexist);
+        if (core.at(id).is_directory())
+            return fail(errc::eperm);
+        return judge_new_name(core, to);
+    };
+    LAMINA_TRY(auto const source, bring_into_upper(core, lock, from_dir, from, judge));
+    entry& original = core.at(source.id);
+    auto const make = [&](node at, name_ref as) {
+        return core.layers.upper().link_at(source.directory, source.name, at, as);
+    };
+    LAMINA_TRY(entry_id const made, create_in(core, to_dir, to, original.type, make, origin_of_object::elsewhere));
+    // One object, one number, under both names.
+    original.forget_attributes();
+    entry& alias = core.at(made);
+    if (original.is(fact::inode)) {
+        alias.inode = original.inode;
+        alias.set(fact::inode);
+    }
+    return {};
+}
+
+}  // namespace lamina::detail

@@ -1,0 +1,445 @@
+// The overlay: layers joined into one tree, which is itself a backend, so overlays nest and everything that takes a backend takes
+// an overlay.
+//
+//     lamina::overlay root{lamina::upper(scratch), lamina::lower(top, middle, bottom)};
+//     lamina::overlay root{lamina::upper(directory, work_directory), lamina::lower(image)};
+//     lamina::overlay view{lamina::lower(top, bottom)};                                     // nothing can be changed
+//
+// Layers given as lvalues are referred to, others moved in. While a stack is open nobody else may change its layers, as with a
+// kernel mount; a layer that changes all the same gives estale or old contents, never anything outside the layers.
+//
+// Concurrency: every operation may be called from any thread. Lock order, outer to inner: the stack's tree lock (core.hpp), a
+// layer's own locks; nested overlays repeat this inside. A copy-up holds none of them while it copies data.
+// Durability: `none`, as a kernel mount with `volatile`: what the process wrote survives the process, not a power loss.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <lamina/backend/paths.hpp>
+#include <lamina/stack/changes.hpp>
+#include <lamina/stack/file.hpp>
+#include <lamina/stack/modify.hpp>
+#include <lamina/stack/recover.hpp>
+#include <lamina/stack/remove.hpp>
+#include <lamina/stack/rename.hpp>
+
+namespace lamina {
+
+template <class Upper, class... Groups>
+class overlay : public path_interface<overlay<Upper, Groups...>> {
+    using layers_type = lamina::layers<Upper, Groups...>;
+    using core_type = detail::stack_core<layers_type>;
+    using entry_id = detail::entry_id;
+    using fact = detail::fact;
+    using outer_interface = path_interface<overlay>;
+
+public:
+    using file_type = overlay_file<core_type>;
+    static constexpr bool writable = layers_type::writable;
+
+    // Joins the layers. Never fails itself: where they cannot be joined, `ready()` tells why, and so does every operation.
+    explicit overlay(Upper upper, detail::lower_layers<Groups...> lowers, policy rules = {})
+        requires writable
+        : core_(std::make_unique<core_type>(layers_type(std::move(upper), std::move(lowers.groups)), rules)) {
+        join();
+    }
+    explicit overlay(detail::lower_layers<Groups...> lowers, policy rules = {})
+        requires(!writable)
+        : core_(std::make_unique<core_type>(layers_type(no_upper{}, std::move(lowers.groups)), rules)) {
+        join();
+    }
+
+    // Errors: einval for an upper that says it is incompatible or whose work directory is the upper itself; exdev for a work
+    // directory on another file system; what a layer's root reports, with the layer's number.
+    [[nodiscard]] result<void> ready() const {
+        if (core_->unusable)
+            return unexpected(*core_->unusable);
+        return {};
+    }
+    // The policy with every choice made.
+    [[nodiscard]] policy const& rules() const noexcept { return core_->rules; }
+    // Layers, the upper included.
+    [[nodiscard]] std::size_t layer_count() const noexcept { return core_->layers.count() - (writable ? 0 : 1); }
+
+    // What the upper adds, modifies and deletes against the lowers, ordered by path. Errors: with the path.
+    [[nodiscard]] result<std::vector<change>, path_error> changes()
+        requires writable
+    {
+        if (core_->unusable)
+            return unexpected(path_error(*core_->unusable));
+        detail::exclusive_lock const lock(core_->tree);
+        return detail::comparison<core_type>(*core_).run();
+    }
+
+    // The primitives of a backend.
+    [[nodiscard]] node root() const noexcept { return core_type::node_of(entry_id::root); }
+    void retain(node n) noexcept {
+        if (n != root())
+            core_->pin(core_type::id_of(n));
+    }
+    void release(node n) {
+        if (n != root())
+            core_->unpin(core_type::id_of(n));
+    }
+
+    [[nodiscard]] result<std::optional<attributes>> lookup(node dir, name_ref name) {
+        {
+            detail::shared_lock const lock(core_->tree);
+            if (core_->alive(core_type::id_of(dir))) {
+                auto const known = find_known(core_type::id_of(dir), name);
+                if (known.known && absent(known.id))
+                    return std::optional<attributes>();
+                if (known.known && core_->at(known.id).is(fact::attributes))
+                    return std::optional(core_->at(known.id).load(core_->device));
+            }
+        }
+        return reading(dir, operation::lookup, [&](entry_id parent) -> result<std::optional<attributes>> {
+            entry_id id = parent;
+            if (!name.empty()) {
+                LAMINA_TRY(id, detail::find_child(*core_, parent, name));
+            }
+            if (absent(id))
+                return std::optional<attributes>();
+            LAMINA_TRY(auto found, core_->fetch_attributes(id));
+            return std::optional(found);
+        });
+    }
+
+    [[nodiscard]] result<node> open_directory_at(node dir, name_ref name) {
+        {
+            detail::shared_lock const lock(core_->tree);
+            if (core_->alive(core_type::id_of(dir)))
+                if (auto const known = find_known(core_type::id_of(dir), name); known.known)
+                    return enter(known.id);
+        }
+        return reading(dir, operation::open, [&](entry_id parent) -> result<node> {
+            LAMINA_TRY(entry_id const id, detail::find_child(*core_, parent, name));
+            return enter(id);
+        });
+    }
+
+    [[nodiscard]] descent descend(node from, std::string_view names) {
+        entry_id at = core_type::id_of(from);
+        std::size_t used = 0;
+        detail::shared_lock lock(core_->tree);
+        while (core_->alive(at)) {
+            std::size_t const start = names.find_first_not_of('/', used);
+            if (start == std::string_view::npos)
+                break;
+            auto const component = names.substr(start, names.find('/', start) - start);
+            if (component == "." || component == ".." || component.size() > name_max)
+                break;
+            auto const known = detail::find_cached(*core_, at, component);
+            // What is not cached is left to open_directory_at, one component at a time.
+            if (!known.known || absent(known.id) || core_->at(known.id).directory == nullptr)
+                break;
+            at = known.id;
+            used = start + component.size();
+        }
+        auto const reached = core_type::node_of(at);
+        retain(reached);
+        return {reached, used};
+    }
+
+    // A snapshot: what is made or removed meanwhile does not show in it.
+    [[nodiscard]] result<void> list_at(node dir, entry_sink sink) {
+        std::shared_ptr<listing const> names;
+        {
+            detail::shared_lock const lock(core_->tree);
+            if (core_->alive(core_type::id_of(dir)))
+                names = core_->directory(core_type::id_of(dir)).names;
+        }
+        if (names == nullptr) {
+            LAMINA_TRY(names, reading(dir, operation::list, [&](entry_id parent) {
+                return detail::names_of(*core_, parent);
+            }));
+        }
+        for (auto const& entry : *names)
+            if (!sink(entry))
+                break;
+        return {};
+    }
+
+    [[nodiscard]] result<file_type> open_at(node dir, name_ref name, open_flags flags) {
+        if (wants_write(flags))
+            return open_for_writing(dir, name, flags);
+        {
+            detail::shared_lock const lock(core_->tree);
+            if (core_->alive(core_type::id_of(dir)))
+                if (auto const known = find_known(core_type::id_of(dir), name);
+                    known.known && !absent(known.id) && core_->at(known.id).is(fact::plain_data))
+                    return open_entry(known.id, flags);
+        }
+        return reading(dir, operation::open, [&](entry_id parent) -> result<file_type> {
+            LAMINA_TRY(entry_id const id, detail::find_present(*core_, parent, name));
+            LAMINA_CHECK(judge_type(id));
+            LAMINA_CHECK(judge_data(id));
+            return open_entry(id, flags);
+        });
+    }
+
+    [[nodiscard]] result<std::string> read_symlink_at(node dir, name_ref name) {
+        return reading(dir, operation::read_symlink, [&](entry_id parent) -> result<std::string> {
+            LAMINA_TRY(entry_id const id, detail::find_present(*core_, parent, name));
+            if (core_->at(id).type != lamina::file_type::symlink)
+                return fail(errc::einval);
+            auto const place = core_->where(id);
+            return core_->layers.read_symlink(place.layer, place.directory, core_->at(id).hashed_name());
+        });
+    }
+    // Marks of this overlay are not seen; `overlay.` inside their namespace is one nested overlay's (mark::unescape).
+    [[nodiscard]] result<std::optional<std::string>> get_xattr_at(node dir, name_ref name, std::string_view key) {
+        return doing(operation::get_xattr, [&] { return detail::get_xattr(*core_, core_type::id_of(dir), name, key); });
+    }
+    [[nodiscard]] result<std::vector<std::string>> list_xattrs_at(node dir, name_ref name) {
+        return doing(operation::list_xattrs, [&] { return detail::list_xattrs(*core_, core_type::id_of(dir), name); });
+    }
+
+    [[nodiscard]] capabilities able() const noexcept {
+        if constexpr (!writable)
+            return {};
+        else  // a whiteout device would be one of ours; O_TMPFILE and clones of handles are not offered
+            return core_->upper_able.without(capability::whiteout_device | capability::unnamed_files |
+                                             capability::rename_whiteout | capability::persistent_inodes);
+    }
+
+    [[nodiscard]] result<file_type> create_at(node dir, name_ref name, mode_bits mode)
+        requires writable
+    {
+        return doing(operation::create, [&]() -> result<file_type> {
+            LAMINA_TRY(auto made, detail::create_file(*core_, core_type::id_of(dir), name, mode));
+            return file_type(*core_, made.id, typename core_type::file_variant(std::move(made.file)));
+        });
+    }
+    [[nodiscard]] result<void> create_directory_at(node dir, name_ref name, mode_bits mode)
+        requires writable
+    {
+        return doing(operation::create_directory,
+                     [&] { return detail::create_directory(*core_, core_type::id_of(dir), name, mode); });
+    }
+    [[nodiscard]] result<void> create_symlink_at(node dir, name_ref name, std::string_view target)
+        requires writable
+    {
+        return doing(operation::create_symlink,
+                     [&] { return detail::create_symlink(*core_, core_type::id_of(dir), name, target); });
+    }
+    // eperm for a character device 0/0: that is a whiteout.
+    [[nodiscard]] result<void> create_node_at(node dir, name_ref name, lamina::file_type type, mode_bits mode,
+                                              device_number device)
+        requires writable
+    {
+        return doing(operation::create_node,
+                     [&] { return detail::create_node(*core_, core_type::id_of(dir), name, type, mode, device); });
+    }
+    [[nodiscard]] result<void> link_at(node from_dir, name_ref from, node to_dir, name_ref to)
+        requires writable
+    {
+        return doing(operation::link, [&] {
+            return detail::link(*core_, core_type::id_of(from_dir), from, core_type::id_of(to_dir), to);
+        });
+    }
+    [[nodiscard]] result<void> rename_at(node from_dir, name_ref from, node to_dir, name_ref to, rename_flags flags)
+        requires writable
+    {
+        return doing(operation::rename, [&] {
+            return detail::rename(*core_, core_type::id_of(from_dir), from, core_type::id_of(to_dir), to, flags);
+        });
+    }
+    [[nodiscard]] result<void> remove_at(node dir, name_ref name)
+        requires writable
+    {
+        return doing(operation::remove, [&] { return detail::remove(*core_, core_type::id_of(dir), name); });
+    }
+    [[nodiscard]] result<void> remove_directory_at(node dir, name_ref name)
+        requires writable
+    {
+        return doing(operation::remove_directory,
+                     [&] { return detail::remove_directory(*core_, core_type::id_of(dir), name); });
+    }
+    // A whole tree in one step, however much lies in the lowers.
+    [[nodiscard]] result<void> remove_tree_at(node dir, name_ref name)
+        requires writable
+    {
+        return doing(operation::remove, [&] { return detail::remove_tree(*core_, core_type::id_of(dir), name); });
+    }
+    [[nodiscard]] result<void> set_mode_at(node dir, name_ref name, mode_bits mode)
+        requires writable
+    {
+        auto const judge = [&](entry_id id) -> result<void> {
+            if (core_->at(id).type == lamina::file_type::symlink)
+                return fail(errc::eopnotsupp);
+            return {};
+        };
+        return changing(operation::set_mode, dir, name, judge,
+                        [mode](auto& upper, node at, name_ref as) { return upper.set_mode_at(at, as, mode); });
+    }
+    [[nodiscard]] result<void> set_owner_at(node dir, name_ref name, user_id uid, group_id gid)
+        requires writable
+    {
+        return changing(operation::set_owner, dir, name, detail::judge_nothing,
+                        [=](auto& upper, node at, name_ref as) { return upper.set_owner_at(at, as, uid, gid); });
+    }
+    [[nodiscard]] result<void> set_times_at(node dir, name_ref name, time_change const& times)
+        requires writable
+    {
+        return changing(operation::set_times, dir, name, detail::judge_nothing,
+                        [&](auto& upper, node at, name_ref as) { return upper.set_times_at(at, as, times); });
+    }
+    [[nodiscard]] result<void> set_xattr_at(node dir, name_ref name, std::string_view key, std::string_view value,
+                                            xattr_flags flags)
+        requires writable
+    {
+        return doing(operation::set_xattr, [&] {
+            return detail::set_xattr(*core_, core_type::id_of(dir), name, key, value, flags);
+        });
+    }
+    [[nodiscard]] result<void> remove_xattr_at(node dir, name_ref name, std::string_view key)
+        requires writable
+    {
+        return doing(operation::remove_xattr,
+                     [&] { return detail::remove_xattr(*core_, core_type::id_of(dir), name, key); });
+    }
+    [[nodiscard]] result<void> resize_at(node dir, name_ref name, std::uint64_t size)
+        requires writable
+    {
+        return doing(operation::resize, [&] { return detail::resize(*core_, core_type::id_of(dir), name, size); });
+    }
+    // A directory of lower layers only has nothing to flush.
+    [[nodiscard]] result<void> sync_directory(node dir)
+        requires writable
+    {
+        return reading(dir, operation::sync, [&](entry_id id) -> result<void> {
+            if (!core_->in_upper(id))
+                return {};
+            return core_->layers.upper().sync_directory(core_->upper_node(id));
+        });
+    }
+    // The upper's figures.
+    [[nodiscard]] result<space_info> space()
+        requires writable
+    {
+        return doing(operation::space, [&]() -> result<space_info> {
+            LAMINA_TRY(auto found, core_->layers.upper().space());
+            if (core_->layers.style(0).format == whiteout_format::aufs)
+                found.name_max -= mark::aufs_prefix.size();
+            return found;
+        });
+    }
+
+private:
+    void join() {
+        if (auto joined = detail::join_layers(*core_); !joined)
+            core_->unusable = joined.error().during(operation::mount);
+    }
+
+    // f() unless the layers could not be joined; its error as one of `op`.
+    template <class F>
+    auto doing(operation op, F&& f) -> std::invoke_result_t<F> {
+        if (core_->unusable)
+            return unexpected(*core_->unusable);
+        auto outcome = f();
+        if (!outcome.has_value())
+            return unexpected(outcome.error().during(op));
+        return outcome;
+    }
+    // f(directory) with the tree lock, exclusive, for what fills the cache.
+    template <class F>
+    auto reading(node dir, operation op, F&& f) -> std::invoke_result_t<F, entry_id> {
+        return doing(op, [&]() -> std::invoke_result_t<F, entry_id> {
+            detail::exclusive_lock const lock(core_->tree);
+            if (!core_->alive(core_type::id_of(dir)))
+                return fail(errc::enoent);
+            return f(core_type::id_of(dir));
+        });
+    }
+    template <class Judge, class Act>
+    result<void> changing(operation op, node dir, name_ref name, Judge&& judge, Act&& act) {
+        return doing(op, [&] { return detail::change_object(*core_, core_type::id_of(dir), name, judge, act); });
+    }
+
+    // Requires: tree lock; the directory is alive. The empty name: the directory itself.
+    [[nodiscard]] detail::cached_child find_known(entry_id dir, name_ref name) const {
+        if (name.empty())
+            return {dir, true};
+        return detail::find_cached(*core_, dir, name);
+    }
+    [[nodiscard]] bool absent(entry_id id) const noexcept {
+        return id == entry_id::none || core_->at(id).is(fact::negative);
+    }
+    // Requires: tree lock, shared at least; the id is known.
+    [[nodiscard]] result<node> enter(entry_id id) {
+        if (absent(id))
+            return fail(errc::enoent, operation::open);
+        if (core_->at(id).directory == nullptr)
+            return fail(errc::enotdir, operation::open);
+        retain(core_type::node_of(id));
+        return core_type::node_of(id);
+    }
+
+    [[nodiscard]] result<void> judge_type(entry_id id) const {
+        switch (core_->at(id).type) {
+        case lamina::file_type::regular: return {};
+        case lamina::file_type::directory: return fail(errc::eisdir);
+        case lamina::file_type::symlink: return fail(errc::eloop);
+        default: return fail(errc::enxio);
+        }
+    }
+    // A metacopy has its data elsewhere: to read it as it lies there would show zeros. Looked at once for each file.
+    [[nodiscard]] result<void> judge_data(entry_id id) {
+        auto& e = core_->at(id);
+        if (e.is(fact::plain_data))
+            return {};
+        auto const place = core_->where(id);
+        auto const style = core_->layers.style(place.layer);
+        if (style.format == whiteout_format::kernel) {
+            LAMINA_TRY(auto const metacopy, core_->layers.get_xattr(place.layer, place.directory, e.hashed_name(),
+                                                                    mark::key(style.space, mark::metacopy)));
+            if (metacopy)
+                return fail(errc::eperm, operation::open, place.layer);
+        }
+        e.set(fact::plain_data);
+        return {};
+    }
+    // Requires: tree lock, shared at least; a regular file of plain data.
+    [[nodiscard]] result<file_type> open_entry(entry_id id, open_flags flags) {
+        auto const place = core_->where(id);
+        LAMINA_TRY(auto opened,
+                   core_->layers.open(place.layer, place.directory, core_->at(id).hashed_name(), flags));
+        core_->pin(id);
+        return file_type(*core_, id, std::move(opened));
+    }
+    [[nodiscard]] result<file_type> open_for_writing(node dir, name_ref name, open_flags flags) {
+        return doing(operation::open, [&]() -> result<file_type> {
+            if constexpr (!writable) {
+                LAMINA_TRY(auto const found, lookup(dir, name));
+                return fail(found ? errc::erofs : errc::enoent);
+            } else {
+                detail::exclusive_lock lock(core_->tree);
+                auto const judge = [&](entry_id id) -> result<void> {
+                    LAMINA_CHECK(judge_type(id));
+                    return judge_data(id);
+                };
+                auto const limit = has(flags, open_flags::truncate) ? 0 : detail::all_data;
+                LAMINA_TRY(auto const place,
+                           detail::bring_into_upper(*core_, lock, core_type::id_of(dir), name, judge, limit));
+                auto opened = open_entry(place.id, flags);
+                core_->at(place.id).forget_attributes();
+                return opened;
+            }
+        });
+    }
+
+    std::unique_ptr<core_type> core_;
+};
+
+template <class B, class... Groups>
+overlay(upper_layer<B>, detail::lower_layers<Groups...>, policy = {}) -> overlay<upper_layer<B>, Groups...>;
+template <class... Groups>
+overlay(detail::lower_layers<Groups...>, policy = {}) -> overlay<no_upper, Groups...>;
+
+}  // namespace lamina

@@ -1,0 +1,135 @@
+// Joining the layers: what is decided once, when an overlay is made, and what an earlier life of the upper may have left.
+//
+// In this order: the work directory is opened; one that says it is incompatible is refused before anything is touched; what a
+// crash left in it is swept; what the upper can do is asked; the choices of the policy that were left open are made; the roots
+// of all layers become the root entry. (Durability, the intent log and the index come later; see README.)
+//
+// Requires: nobody else uses the stack yet.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <lamina/stack/work.hpp>
+
+namespace lamina::detail {
+
+inline constexpr std::string_view work_name = "work";
+inline constexpr std::string_view incompat_name = "incompat";
+
+// `<work>/work`, made if it is missing. Errors: einval if `incompat` in it names a feature (the kernel refuses such an upper as
+// well: a volatile one that was not unmounted, for example); exdev if it lies on another file system than the upper.
+template <class Core>
+[[nodiscard]] result<void> open_work(Core& core) {
+    auto& tree = core.layers.work_tree();
+    node const outer = core.layers.work_root();
+    LAMINA_TRY(auto const upper_root, core.layers.upper().lookup(core.layers.upper().root(), name_ref{}));
+    LAMINA_TRY(auto const work_root, tree.lookup(outer, name_ref{}));
+    if (!upper_root || !work_root)
+        return fail(errc::enoent);
+    if (upper_root->id.device != work_root->id.device)
+        return fail(errc::exdev);
+    if (upper_root->id == work_root->id)
+        return fail(errc::einval);
+    LAMINA_TRY(auto const found, tree.lookup(outer, work_name));
+    if (!found)
+        LAMINA_CHECK(tree.create_directory_at(outer, work_name, 0700));
+    LAMINA_TRY(core.work, tree.open_directory_at(outer, work_name));
+    core.work_held = true;
+
+    std::vector<std::string> left;
+    bool marked = false;
+    LAMINA_CHECK(tree.list_at(core.work, [&](directory_entry const& entry) {
+        if (entry.name == incompat_name)
+            marked = true;
+        else
+            left.emplace_back(entry.name);
+        return true;
+    }));
+    if (marked) {
+        LAMINA_TRY(node const features, tree.open_directory_at(core.work, incompat_name));
+        node_guard<typename Core::layers_type::upper_type> const held(tree, features);
+        bool any = false;
+        LAMINA_CHECK(tree.list_at(features, [&](directory_entry const&) {
+            any = true;
+            return false;
+        }));
+        if (any)
+            return fail(errc::einval);
+    }
+    for (auto const& name : left)
+        discard_temporary(core, name);
+    return {};
+}
+
+// What the upper can do, asked where its changes will be prepared, if the backend has a way to find out more there.
+template <class Core>
+[[nodiscard]] result<void> ask_upper(Core& core) {
+    auto& upper = core.layers.upper();
+    if constexpr (requires { upper.probe(core.work); })
+        LAMINA_CHECK(upper.probe(core.work));
+    core.upper_able = upper.able();
+    // The flag leaves a device behind; where that is no whiteout here, it is of no use.
+    if (!core.upper_able.has(capability::whiteout_device))
+        core.upper_able = core.upper_able.without(capability::rename_whiteout);
+    return {};
+}
+
+template <class Core>
+void settle_policy(Core& core) {
+    auto& rules = core.rules;
+    bool trusted = core.upper_able.has(capability::trusted_xattrs);
+    if constexpr (!Core::writable)
+        for (std::size_t i = 1; i < core.layers.count(); ++i)
+            trusted = trusted || core.layers.visit(i, [](auto& b) { return b.able(); }).has(capability::trusted_xattrs);
+    if (rules.marks == mark_space::automatic)
+        rules.marks = trusted ? mark_space::trusted : mark_space::user;
+    if (rules.format == whiteout_format::automatic || rules.format == whiteout_format::none)
+        rules.format = whiteout_format::kernel;
+    if (rules.redirect == redirects::automatic)
+        rules.redirect = redirects::on;
+    if (rules.owner == ownership::automatic)
+        rules.owner = core.upper_able.has(capability::change_owner) ? ownership::keep : ownership::take;
+    core.layers.set_style(0, {rules.format, rules.marks});
+    for (std::size_t i = 1; i < core.layers.count(); ++i) {
+        auto const number = static_cast<layer_number>(i);
+        auto format = core.layers.style(number).format;
+        if (format == whiteout_format::automatic)
+            format = whiteout_format::kernel;
+        core.layers.set_style(number, {format, rules.marks});
+    }
+}
+
+template <class Core>
+[[nodiscard]] result<void> join_roots(Core& core) {
+    entry& root = core.at(entry_id::root);
+    root.type = file_type::directory;
+    root.directory = new directory_part;
+    root.put(fact::in_upper, Core::writable);
+    for (std::size_t i = Core::writable ? 0 : 1; i < core.layers.count(); ++i) {
+        auto const number = static_cast<layer_number>(i);
+        node const at = core.layers.root(number);
+        core.layers.retain(number, at);
+        root.directory->layers.push_back({at, number, false});
+        LAMINA_TRY(auto const marks, core.layers.marks(number, at));
+        root.directory->layers.back().xattr_whiteouts = marks.xattr_whiteouts;  // `opaque` and redirects mean nothing on a root
+    }
+    root.layer = root.directory->layers.empty() ? layer_number{0} : root.directory->layers.front().layer;
+    if (root.directory->layers.empty())
+        return fail(errc::einval);
+    return {};
+}
+
+template <class Core>
+[[nodiscard]] result<void> join_layers(Core& core) {
+    if (core.layers.count() > no_layer)
+        return fail(errc::e2big);
+    if constexpr (Core::writable) {
+        LAMINA_CHECK(open_work(core));
+        LAMINA_CHECK(ask_upper(core));
+    }
+    settle_policy(core);
+    return join_roots(core);
+}
+
+}  // namespace lamina::detail

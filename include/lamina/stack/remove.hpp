@@ -1,0 +1,101 @@
+// Names removed from the merged view.
+//
+//   upper only                  removed there
+//   something lower below       a whiteout takes its place, in one step
+//   lower only                  a whiteout is put there, in one step; its directory is copied up first
+//
+// A directory that is empty in the merged view may hold whiteouts in the upper; it goes as a whole, into the work directory, by
+// the same step that publishes its whiteout, and is deleted there. The same makes `remove_tree` one step for any tree.
+//
+// Each takes the tree lock, exclusive. Errors: enoent, eisdir, enotdir, enotempty; those of the layers with their number.
+#pragma once
+
+#include <lamina/stack/copy_up.hpp>
+#include <lamina/stack/merge.hpp>
+
+namespace lamina::detail {
+
+// The cache learns that a name is gone. Its entry leaves the tree, and where a whiteout stands now, another says so.
+template <class Core>
+void settle_removed(Core& core, entry_id directory, entry_id gone, bool whiteout) {
+    // Copied: the entry's own name goes with it.
+    std::string const name(core.at(gone).name());
+    name_ref const hashed{name, core.at(gone).hash};
+    core.entries.detach(gone);
+    core.discard(gone);
+    core.at(directory).forget_attributes();
+    if (!whiteout && core.directory(directory).complete)
+        return;
+    entry& e = core.at(core.entries.add(directory, hashed));
+    e.set(fact::negative);
+    e.put(fact::upper_whiteout, whiteout);
+}
+
+// Takes a visible object out of the view. Requires: for a directory, that its contents may go with it.
+template <class Core>
+[[nodiscard]] result<void> take_away(Core& core, entry_id directory, entry_id id) {
+    auto& upper = core.layers.upper();
+    entry& e = core.at(id);
+    bool const is_directory = e.is_directory();
+    LAMINA_TRY(bool const below, has_below(core, id));
+    result<void> done;
+    if (!core.in_upper(id)) {
+        LAMINA_CHECK(ensure_upper_directory(core, directory));
+        LAMINA_CHECK(allow_xattr_whiteouts(core, directory));
+        done = place_whiteout(core, core.upper_node(directory), e.hashed_name());
+    } else if (below) {
+        LAMINA_CHECK(allow_xattr_whiteouts(core, directory));
+        done = replace_by_whiteout(core, core.upper_node(directory), e.hashed_name(), is_directory);
+    } else if (!is_directory) {
+        done = upper.remove_at(core.upper_node(directory), e.hashed_name());
+    } else {
+        done = upper.remove_directory_at(core.upper_node(directory), e.hashed_name());
+        // Not empty down there: whiteouts of what used to lie below, or a tree that is to go as a whole.
+        if (!done && done.error() == errc::enotempty) {
+            auto const old = temporary_name(core);
+            done = upper.rename_at(core.upper_node(directory), e.hashed_name(), core.work, old, rename_flags::none);
+            if (done)
+                discard_temporary(core, old);
+        }
+    }
+    if (!done)
+        return unexpected(done.error().in_layer(0));
+    settle_removed(core, directory, id, below);
+    return {};
+}
+
+template <class Core>
+[[nodiscard]] result<void> remove(Core& core, entry_id directory, name_ref name) {
+    exclusive_lock const lock(core.tree);
+    if (!core.alive(directory))
+        return fail(errc::enoent);
+    LAMINA_TRY(entry_id const id, find_present(core, directory, name));
+    if (core.at(id).is_directory())
+        return fail(errc::eisdir);
+    return take_away(core, directory, id);
+}
+
+template <class Core>
+[[nodiscard]] result<void> remove_directory(Core& core, entry_id directory, name_ref name) {
+    exclusive_lock const lock(core.tree);
+    if (!core.alive(directory))
+        return fail(errc::enoent);
+    LAMINA_TRY(entry_id const id, find_present(core, directory, name));
+    if (!core.at(id).is_directory())
+        return fail(errc::enotdir);
+    LAMINA_TRY(bool const empty, is_empty(core, id));
+    if (!empty)
+        return fail(errc::enotempty);
+    return take_away(core, directory, id);
+}
+
+template <class Core>
+[[nodiscard]] result<void> remove_tree(Core& core, entry_id directory, name_ref name) {
+    exclusive_lock const lock(core.tree);
+    if (!core.alive(directory))
+        return fail(errc::enoent);
+    LAMINA_TRY(entry_id const id, find_present(core, directory, name));
+    return take_away(core, directory, id);
+}
+
+}  // namespace lamina::detail

@@ -1,0 +1,350 @@
+// Names moved in the merged view. Never a success that loses what lies below.
+//
+// Order of effects, and why:
+//   1. what moves is brought into the upper, and so are both directories (copy_up.hpp)
+//   2. a directory is marked for its new place. One that has something in a lower layer gets a redirect: under which name the
+//      layers below know it. One that has not is marked opaque if something lies below the new place. Either mark is true, and
+//      harmless, at the old place too, so a stop between 2 and 4 changes nothing.
+//   3. an empty directory at the new place that still holds whiteouts is exchanged for an empty opaque one: rename(2) wants it
+//      really empty
+//   4. one rename that leaves a whiteout behind where the old name would otherwise show a lower object again:
+//        nothing or a whiteout at the new place   exchange with a whiteout there, which so comes to the old place
+//        a file or an empty directory there       rename with rename_flags::whiteout
+//   (aufs: the whiteout of the old name is written before 4, where it hides nothing yet; that of the new name goes after 4.)
+//
+// Where the upper's file system lacks the flag, 4 takes two steps, and a crash between them shows the old name again.
+//
+// Takes the tree lock, exclusive. Errors: those of rename(2) as overlayfs gives them; exdev where the mark cannot be stored.
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include <lamina/stack/create.hpp>
+#include <lamina/stack/remove.hpp>
+
+namespace lamina::detail {
+
+// Under which path the layers below the upper know a directory: its own name and those above it, each replaced by the redirect
+// it has already, up to one that is absolute.
+template <class Core>
+[[nodiscard]] std::string path_in_lowers(Core const& core, entry_id id) {
+    std::string path;
+    for (; id != entry_id::root; id = core.at(id).parent) {
+        std::string const& known = core.directory(id).redirect;
+        if (known.starts_with('/'))
+            return known + path;
+        path.insert(0, known.empty() ? std::string_view(core.at(id).name()) : std::string_view(known));
+        path.insert(0, "/");
+    }
+    return path;
+}
+
+template <class Core>
+[[nodiscard]] bool is_below(Core const& core, entry_id id, entry_id above) {
+    for (; id != entry_id::none; id = core.at(id).parent)
+        if (id == above)
+            return true;
+    return false;
+}
+
+template <class Core>
+class rename_operation {
+public:
+    rename_operation(Core& core, exclusive_lock& lock, entry_id from_dir, name_ref from, entry_id to_dir, name_ref to,
+                     rename_flags flags)
+        : core_(core), lock_(lock), from_dir_(from_dir), to_dir_(to_dir), from_(from), to_(to),
+          exchange_(has(flags, rename_flags::exchange)), no_replace_(has(flags, rename_flags::no_replace)) {}
+
+    [[nodiscard]] result<void> run() {
+        for (;;) {
+            LAMINA_TRY(bool const move, judge());
+            if (!move)
+                return {};
+            LAMINA_TRY(bool const ready, bring_up(source_));
+            LAMINA_TRY(bool const other_ready, exchange_ ? bring_up(target_) : result<bool>(true));
+            if (ready && other_ready)
+                break;  // the lock was held since judge(): what it found is still so
+        }
+        LAMINA_CHECK(ensure_upper_directory(core_, from_dir_));
+        LAMINA_CHECK(ensure_upper_directory(core_, to_dir_));
+        LAMINA_CHECK(judge_new_name(core_, to_));
+        if (exchange_) {
+            LAMINA_CHECK(judge_new_name(core_, from_));
+            LAMINA_CHECK(mark(source_, to_dir_));
+            LAMINA_CHECK(mark(target_, from_dir_));
+            LAMINA_CHECK(upper().rename_at(from_node(), from_, to_node(), to_, rename_flags::exchange));
+            settle_exchanged();
+            return {};
+        }
+        LAMINA_TRY(bool const leaves_whiteout, has_below(core_, source_));
+        LAMINA_CHECK(mark(source_, to_dir_));
+        if (target_ != entry_id::none && core_.at(target_).is_directory())
+            LAMINA_CHECK(empty_target());
+        if (leaves_whiteout)
+            LAMINA_CHECK(allow_xattr_whiteouts(core_, from_dir_));
+        LAMINA_CHECK(aufs() ? move_aufs(leaves_whiteout) : leaves_whiteout ? move_leaving_whiteout() : move());
+        settle_moved(leaves_whiteout);
+        return {};
+    }
+
+private:
+    [[nodiscard]] auto& upper() const { return core_.layers.upper(); }
+    [[nodiscard]] bool aufs() const { return core_.layers.style(0).format == whiteout_format::aufs; }
+    [[nodiscard]] node from_node() const { return core_.upper_node(from_dir_); }
+    [[nodiscard]] node to_node() const { return core_.upper_node(to_dir_); }
+    [[nodiscard]] bool target_in_upper() const {
+        return target_ != entry_id::none && core_.in_upper(target_);
+    }
+
+    // Looks both names up and refuses what rename(2) refuses. False: nothing is to be done. Afterwards source_ is visible, and
+    // target_ is visible or none; with none, upper_whiteout_ tells whether a whiteout of the upper lies at the new name.
+    [[nodiscard]] result<bool> judge() {
+        if (!core_.alive(from_dir_) || !core_.alive(to_dir_))
+            return fail(errc::enoent);
+        LAMINA_TRY(source_, find_present(core_, from_dir_, from_));
+        LAMINA_TRY(target_, find_child(core_, to_dir_, to_));
+        upper_whiteout_ = false;
+        if (target_ != entry_id::none && core_.at(target_).is(fact::negative)) {
+            upper_whiteout_ = core_.at(target_).is(fact::upper_whiteout);
+            target_ = entry_id::none;
+        }
+        if (exchange_ && target_ == entry_id::none)
+            return fail(errc::enoent);
+        if (no_replace_ && target_ != entry_id::none)
+            return fail(errc::eexist);
+        bool const directory = core_.at(source_).is_directory();
+        if (directory && is_below(core_, to_dir_, source_))
+            return fail(errc::einval);
+        if (target_ == entry_id::none)
+            return true;
+        if (source_ == target_)
+            return false;
+        if (is_below(core_, from_dir_, target_))
+            return fail(exchange_ ? errc::einval : errc::enotempty);
+        LAMINA_TRY(bool const same, same_object());
+        if (same)
+            return false;
+        if (exchange_)
+            return true;
+        bool const onto_directory = core_.at(target_).is_directory();
+        if (onto_directory != directory)
+            return fail(directory ? errc::enotdir : errc::eisdir);
+        if (onto_directory) {
+            LAMINA_TRY(bool const empty, is_empty(core_, target_));
+            if (!empty)
+                return fail(errc::enotempty);
+        }
+        return true;
+    }
+
+    // Two names of one file in the upper: rename(2) does nothing then.
+    [[nodiscard]] result<bool> same_object() {
+        if (core_.at(source_).is_directory() || !core_.in_upper(source_) || !core_.in_upper(target_))
+            return false;
+        LAMINA_TRY(auto const a, core_.layers.lookup(0, from_node(), from_));
+        LAMINA_TRY(auto const b, core_.layers.lookup(0, to_node(), to_));
+        return a && b && a->id == b->id;
+    }
+
+    // False if the lock was given up for it: then everything is to be looked at again.
+    [[nodiscard]] result<bool> bring_up(entry_id id) {
+        entry& e = core_.at(id);
+        if (e.is_directory()) {
+            if (core_.directory(id).has_lower() && !may_redirect())
+                return fail(errc::exdev);
+            LAMINA_CHECK(ensure_upper_directory(core_, id));
+            return true;
+        }
+        if (core_.in_upper(id))
+            return true;
+        LAMINA_CHECK(copy_up(core_, lock_, id));
+        return false;
+    }
+    [[nodiscard]] bool may_redirect() const { return core_.rules.redirect == redirects::on && !aufs(); }
+
+    // Step 2.
+    [[nodiscard]] result<void> mark(entry_id id, entry_id new_parent) {
+        if (!core_.at(id).is_directory())
+            return {};
+        auto& part = core_.directory(id);
+        node const at = core_.upper_node(id);
+        if (!part.has_lower()) {
+            if (part.opaque || !core_.directory(new_parent).has_lower())
+                return {};
+            LAMINA_CHECK(mark_opaque(core_, at, name_ref{}));
+            part.opaque = true;
+            return {};
+        }
+        bool const same_parent = core_.at(id).parent == new_parent;
+        if (part.redirect.starts_with('/') || (same_parent && !part.redirect.empty()))
+            return {};
+        std::string redirect = same_parent ? std::string(core_.at(id).name()) : path_in_lowers(core_, id);
+        auto done = upper().set_xattr_at(at, name_ref{}, mark::key(core_.layers.style(0).space, mark::redirect), redirect,
+                                         xattr_flags::none);
+        if (!done) {
+            bool const cannot = done.error() == errc::eopnotsupp || done.error() == errc::eperm ||
+                                done.error() == errc::e2big || done.error() == errc::erange;
+            return unexpected(cannot ? error{errc::exdev} : done.error());
+        }
+        part.redirect = std::move(redirect);
+        return {};
+    }
+
+    // Step 3. A directory that lies in lower layers only needs nothing: the upper has nothing there.
+    [[nodiscard]] result<void> empty_target() {
+        if (!core_.in_upper(target_))
+            return {};
+        bool holds_anything = false;
+        LAMINA_CHECK(upper().list_at(core_.upper_node(target_), [&](directory_entry const&) {
+            holds_anything = true;
+            return false;
+        }));
+        if (!holds_anything)
+            return {};
+        if (aufs() || !core_.upper_able.has(capability::exchange)) {
+            // It is replaced by nothing here, and by what moves in step 4: an empty directory is missing in between.
+            LAMINA_TRY(bool const below, has_below(core_, target_));
+            if (below) {
+                LAMINA_CHECK(replace_by_whiteout(core_, to_node(), to_, true));
+                upper_whiteout_ = true;
+            } else {
+                auto const old = temporary_name(core_);
+                LAMINA_CHECK(upper().rename_at(to_node(), to_, core_.work, old, rename_flags::none));
+                discard_temporary(core_, old);
+            }
+            forget_target();
+            return {};
+        }
+        temporary<Core> empty(core_);
+        LAMINA_CHECK(upper().create_directory_at(core_.work, empty.name(), 0700));
+        LAMINA_CHECK(mark_opaque(core_, core_.work, empty.name()));
+        LAMINA_CHECK(empty.publish(to_node(), to_, rename_flags::exchange));
+        // Another directory now, empty as before: if step 4 fails it is found again like one that a listing has met.
+        forget_target();
+        target_ = core_.entries.find(to_dir_, to_);
+        if (target_ == entry_id::none)
+            target_ = core_.entries.add(to_dir_, to_);
+        entry& fresh = core_.at(target_);
+        fresh.clear(fact::negative);
+        fresh.set(fact::in_upper);
+        fresh.type = file_type::directory;
+        core_.entries.show(target_);
+        return {};
+    }
+
+    // Step 4, nothing to be left behind.
+    [[nodiscard]] result<void> move() {
+        bool const onto_whiteout = target_ == entry_id::none && upper_whiteout_;
+        if (!onto_whiteout || !core_.at(source_).is_directory())
+            return upper().rename_at(from_node(), from_, to_node(), to_, rename_flags::none);
+        if (core_.upper_able.has(capability::exchange)) {
+            LAMINA_CHECK(upper().rename_at(from_node(), from_, to_node(), to_, rename_flags::exchange));
+            // The whiteout that came to the old place hides nothing there.
+            (void)upper().remove_at(from_node(), from_);
+            return {};
+        }
+        LAMINA_CHECK(upper().remove_at(to_node(), to_));
+        auto moved = upper().rename_at(from_node(), from_, to_node(), to_, rename_flags::none);
+        if (!moved)
+            (void)link_whiteout(core_, to_node(), to_);  // as it was
+        return moved;
+    }
+
+    // Step 4, with a whiteout for the old name.
+    [[nodiscard]] result<void> move_leaving_whiteout() {
+        bool const free = !target_in_upper();
+        if (free && core_.upper_able.has(capability::exchange)) {
+            bool const placed = !upper_whiteout_;
+            // Where a lower's empty directory shows at the new name, a whiteout there would show: take the flag for that.
+            if (target_ == entry_id::none || !core_.upper_able.has(capability::rename_whiteout)) {
+                if (placed) {
+                    LAMINA_CHECK(allow_xattr_whiteouts(core_, to_dir_));
+                    LAMINA_CHECK(link_whiteout(core_, to_node(), to_));
+                }
+                auto moved = upper().rename_at(from_node(), from_, to_node(), to_, rename_flags::exchange);
+                if (!moved && placed)
+                    (void)upper().remove_at(to_node(), to_);  // it hid nothing that was visible, or the view is as it was
+                return moved;
+            }
+        }
+        if (core_.upper_able.has(capability::rename_whiteout) && !(upper_whiteout_ && core_.at(source_).is_directory()))
+            return upper().rename_at(from_node(), from_, to_node(), to_, rename_flags::whiteout);
+        LAMINA_CHECK(move());
+        return link_whiteout(core_, from_node(), from_);
+    }
+
+    [[nodiscard]] result<void> move_aufs(bool leaves_whiteout) {
+        if (leaves_whiteout)
+            LAMINA_CHECK(write_aufs_whiteout(core_, from_node(), from_));
+        auto moved = upper().rename_at(from_node(), from_, to_node(), to_, rename_flags::none);
+        if (moved && upper_whiteout_)
+            drop_aufs_whiteout(core_, to_node(), to_);
+        else if (!moved && leaves_whiteout)
+            drop_aufs_whiteout(core_, from_node(), from_);
+        return moved;
+    }
+
+    void forget_target() {
+        settle_removed(core_, to_dir_, target_, upper_whiteout_);
+        target_ = entry_id::none;
+    }
+
+    // The cache, afterwards. What was at the new name is gone; the moved entry keeps its id, so handles and nodes keep it too.
+    void settle_moved(bool leaves_whiteout) {
+        std::string const old_name(core_.at(source_).name());
+        name_ref const old{old_name, core_.at(source_).hash};
+        if (entry_id const there = core_.entries.find(to_dir_, to_); there != entry_id::none) {
+            core_.entries.detach(there);
+            core_.discard(there);
+        }
+        core_.entries.detach(source_);
+        core_.entries.attach(source_, to_dir_, to_);
+        settle_place(source_);
+        core_.at(from_dir_).forget_attributes();
+        core_.at(to_dir_).forget_attributes();
+        if (leaves_whiteout || !core_.directory(from_dir_).complete) {
+            entry& left = core_.at(core_.entries.add(from_dir_, old));
+            left.set(fact::negative);
+            left.put(fact::upper_whiteout, leaves_whiteout);
+        }
+    }
+
+    void settle_exchanged() {
+        core_.entries.detach(source_);
+        core_.entries.detach(target_);
+        core_.entries.attach(source_, to_dir_, to_);
+        core_.entries.attach(target_, from_dir_, from_);
+        settle_place(source_);
+        settle_place(target_);
+        core_.at(from_dir_).forget_attributes();
+        core_.at(to_dir_).forget_attributes();
+    }
+
+    // What depends on the place: whether something lies below it.
+    void settle_place(entry_id id) {
+        core_.at(id).clear(fact::below_known);
+        core_.at(id).forget_attributes();
+    }
+
+    Core& core_;
+    exclusive_lock& lock_;
+    entry_id from_dir_, to_dir_;
+    name_ref from_, to_;
+    bool const exchange_, no_replace_;
+    entry_id source_ = entry_id::none;
+    entry_id target_ = entry_id::none;
+    bool upper_whiteout_ = false;
+};
+
+template <class Core>
+[[nodiscard]] result<void> rename(Core& core, entry_id from_dir, name_ref from, entry_id to_dir, name_ref to,
+                                  rename_flags flags) {
+    if (has(flags, rename_flags::whiteout) ||
+        (has(flags, rename_flags::exchange) && has(flags, rename_flags::no_replace)))
+        return fail(errc::einval);
+    exclusive_lock lock(core.tree);
+    return rename_operation<Core>(core, lock, from_dir, from, to_dir, to, flags).run();
+}
+
+}  // namespace lamina::detail
