@@ -145,6 +145,14 @@ concept writable_backend =
         { backend.space() } -> std::same_as<result<space_info>>;
     };
 
+// `open_known_regular_at(dir, name, flags)`: as open_at, after a lookup has just told that the name is a regular file. Optional,
+// for a backend whose open_at has to find out the type before it may open (a fifo would block, a device would act). If the
+// name has become something else meanwhile, it must not block, and must not follow a link.
+template <class B>
+concept opens_known_regular = readable_backend<B> && requires(B& backend, node dir, name_ref name) {
+    { backend.open_known_regular_at(dir, name, open_flags::read) } -> std::same_as<result<typename B::file_type>>;
+};
+
 // Files without a name, published complete in one step (O_TMPFILE and linkat). Optional; `capability::unnamed_files` tells at
 // run time whether this file system can.
 template <class B>
