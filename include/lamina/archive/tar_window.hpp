@@ -48,8 +48,10 @@ public:
     }
 
 private:
+    // Measured over an archive of 53,000 members, cached and not: above 32 KiB the bytes that are copied for nothing cost more
+    // than the calls that are saved.
     static constexpr std::size_t smallest = 4 * tar_block_size;
-    static constexpr std::size_t largest = std::size_t{1} << 20;
+    static constexpr std::size_t largest = 64 * tar_block_size;
 
     [[nodiscard]] result<void, tar_error> move_to(std::uint64_t offset) {
         if (!holds(offset, tar_block_size))
