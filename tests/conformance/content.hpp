@@ -35,20 +35,26 @@ struct object {
 class content {
 public:
     content& directory(std::string path) {
-        return add({.path = std::move(path), .type = lamina::file_type::directory, .mode = 0755});
+        add(std::move(path), lamina::file_type::directory).mode = 0755;
+        return *this;
     }
     content& file(std::string path, std::string bytes) {
-        return add({.path = std::move(path), .bytes = std::move(bytes)});
+        add(std::move(path), lamina::file_type::regular).bytes = std::move(bytes);
+        return *this;
     }
     content& symlink(std::string path, std::string target) {
-        return add(
-            {.path = std::move(path), .type = lamina::file_type::symlink, .bytes = std::move(target), .mode = 0777});
+        auto& link = add(std::move(path), lamina::file_type::symlink);
+        link.bytes = std::move(target);
+        link.mode = 0777;
+        return *this;
     }
     content& hard_link(std::string path, std::string existing) {
-        return add({.path = std::move(path), .same_as = std::move(existing)});
+        add(std::move(path), lamina::file_type::regular).same_as = std::move(existing);
+        return *this;
     }
     content& special(std::string path, lamina::file_type type, lamina::device_number device = {}) {
-        return add({.path = std::move(path), .type = type, .rdev = device});
+        add(std::move(path), type).rdev = device;
+        return *this;
     }
 
     content& mode(lamina::mode_bits mode) {
@@ -70,14 +76,17 @@ public:
         return *this;
     }
 
-    content& add(object o) {
-        objects_.push_back(std::move(o));
-        return *this;
-    }
-
+    void add(object o) { objects_.push_back(std::move(o)); }
     [[nodiscard]] std::vector<object> const& objects() const { return objects_; }
 
 private:
+    object& add(std::string path, lamina::file_type type) {
+        objects_.emplace_back();
+        objects_.back().path = std::move(path);
+        objects_.back().type = type;
+        return objects_.back();
+    }
+
     std::vector<object> objects_;
 };
 

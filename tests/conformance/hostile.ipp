@@ -13,18 +13,18 @@ TEST_CASE("[hostile.1] no link leads out of the tree") {
     // What these would reach outside exists on any machine that runs the test.
     fixture on(content()
                    .directory("d")
-                   .symlink("passwd", "/etc/passwd")
+                   .symlink("to-passwd", "/etc/passwd")
                    .symlink("d/passwd", "../../../../../../../../etc/passwd")
-                   .symlink("proc", "/proc/self/root/etc/passwd")
-                   .symlink("fd", "/proc/self/fd/0")
-                   .symlink("cwd", "/proc/self/cwd")
-                   .symlink("dev", "/dev/null")
+                   .symlink("to-proc", "/proc/self/root/etc/passwd")
+                   .symlink("to-fd", "/proc/self/fd/0")
+                   .symlink("to-cwd", "/proc/self/cwd")
+                   .symlink("to-dev", "/dev/null")
                    .symlink("root", "/")
                    .symlink("up", ".."));
     auto& tree = on.tree();
     for (lamina::path_view const outside :
-         {lamina::path_view("passwd"), lamina::path_view("d/passwd"), lamina::path_view("proc"),
-          lamina::path_view("fd"), lamina::path_view("cwd"), lamina::path_view("dev"),
+         {lamina::path_view("to-passwd"), lamina::path_view("d/passwd"), lamina::path_view("to-proc"),
+          lamina::path_view("to-fd"), lamina::path_view("to-cwd"), lamina::path_view("to-dev"),
           lamina::path_view("root/etc/passwd"), lamina::path_view("up/etc/passwd"),
           lamina::path_view("up/up/up/d/../etc")}) {
         INFO(outside.bytes());
