@@ -71,6 +71,11 @@ private:
     capabilities able;
     if (known && !fat && type != fuse)
         able = able | capability::persistent_inodes;
+    // A read-only mount has attributes too.
+    if (may_have_attribute(root, "", "user.lamina.probe", how))
+        able = able | capability::user_xattrs;
+    if (mine.everywhere(CAP_SYS_ADMIN) && may_have_attribute(root, "", "trusted.lamina.probe", how))
+        able = able | capability::trusted_xattrs;
     if (!known || (mount.f_flag & ST_RDONLY) != 0)
         return able;
     able = able | capability::write | capability::no_replace;
@@ -82,10 +87,6 @@ private:
         able = able | capability::rename_whiteout;
     if (type == btrfs || type == xfs || type == bcachefs)
         able = able | capability::clone;
-    if (may_have_attribute(root, "", "user.lamina.probe", how))
-        able = able | capability::user_xattrs;
-    if (mine.everywhere(CAP_SYS_ADMIN) && may_have_attribute(root, "", "trusted.lamina.probe", how))
-        able = able | capability::trusted_xattrs;
     if (mine.everywhere(CAP_MKNOD) && !fat)
         able = able | capability::special_files;
     if (mine.here(CAP_CHOWN) && !fat)
