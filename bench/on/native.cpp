@@ -1,0 +1,27 @@
+// The floor: the same tree in one plain directory, without layers.
+#include "../all.ipp"
+#include "syscalls.hpp"
+
+namespace {
+
+class native : public bench::system_calls {
+public:
+    static constexpr char const* name = "native";
+    static std::string unavailable() { return {}; }
+
+    explicit native(bench::tree const& of) : tree_(of), directory_(of.base() / "native") { reset(); }
+    void reset() {
+        close_root();
+        std::filesystem::remove_all(directory_);
+        tree_.write_merged(directory_);
+        open_root(directory_);
+    }
+
+private:
+    bench::tree const& tree_;
+    std::filesystem::path directory_;
+};
+
+[[maybe_unused]] bool const registered = bench::add_driver<native>();
+
+}  // namespace

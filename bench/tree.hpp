@@ -1,0 +1,138 @@
+// The trees that every driver is measured on: the same files, five names deep, in the same number of layers, on the same file
+// system. Built once per shape and kept until the program ends.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <tuple>
+#include <vector>
+
+#include <unistd.h>
+
+namespace bench {
+
+namespace fs = std::filesystem;
+
+// Removed, with everything in it, when the program ends.
+class scratch_directory {
+public:
+    static scratch_directory& instance() {
+        static scratch_directory one;
+        return one;
+    }
+    [[nodiscard]] fs::path const& path() const { return path_; }
+
+    scratch_directory(scratch_directory const&) = delete;
+    scratch_directory& operator=(scratch_directory const&) = delete;
+    ~scratch_directory() {
+        std::error_code not_worth_reporting;
+        fs::remove_all(path_, not_worth_reporting);
+    }
+
+private:
+    scratch_directory() {
+        char const* const chosen = std::getenv("LAMINA_BENCH_DIR");
+        fs::path const parent = chosen != nullptr          ? fs::path(chosen)
+                                : fs::exists("/dev/shm") ? fs::path("/dev/shm")
+                                                           : fs::temp_directory_path();
+        path_ = fs::absolute(parent) / ("lamina-bench." + std::to_string(::getpid()));
+        fs::create_directories(path_);
+    }
+    fs::path path_;
+};
+
+// Where the files of a tree lie. In all cases every directory exists in every layer, so that all of them have to be asked.
+enum class placement {
+    spread,  // file i in layer i modulo the number of layers
+    lowest,  // all in the lowest layer
+};
+
+struct shape {
+    unsigned layers = 10;
+    unsigned files = 500;
+    unsigned directories = 1;  // that the files are spread over
+    placement place = placement::spread;
+    std::size_t bytes = 0;  // of each file
+    bool changes = false;   // what changes a tree shares it with nobody who only reads
+
+    friend auto operator<=>(shape const&, shape const&) = default;
+    [[nodiscard]] std::string name() const {
+        return std::to_string(layers) + '-' + std::to_string(files) + '-' + std::to_string(directories) + '-' +
+               (place == placement::lowest ? "lowest-" : "spread-") + std::to_string(bytes) + (changes ? "-changes" : "");
+    }
+};
+
+class tree {
+public:
+    explicit tree(shape s) : shape_(s), base_(scratch_directory::instance().path() / s.name()) {
+        for (unsigned i = 0; i < shape_.files; ++i)
+            files_.push_back(directory_of(i) + "/f" + std::to_string(i));
+        for (unsigned layer = 0; layer < shape_.layers; ++layer)
+            write_to(lower(layer), [&](unsigned file) { return layer_of(file) == layer; });
+    }
+
+    [[nodiscard]] shape const& form() const { return shape_; }
+    [[nodiscard]] fs::path const& base() const { return base_; }
+    // A layer of the tree, 0 the topmost. Not to be changed by anybody.
+    [[nodiscard]] fs::path lower(unsigned layer) const { return base_ / ("l" + std::to_string(layer)); }
+    // The whole tree in one directory.
+    void write_merged(fs::path const& to) const {
+        write_to(to, [](unsigned) { return true; });
+    }
+
+    [[nodiscard]] std::vector<std::string> const& files() const { return files_; }
+    [[nodiscard]] static std::string top() { return "a/b/c"; }
+    [[nodiscard]] static std::string directory(unsigned i) { return "a/b/c/d" + std::to_string(i); }
+
+private:
+    [[nodiscard]] std::string directory_of(unsigned file) const { return directory(file % shape_.directories); }
+    [[nodiscard]] unsigned layer_of(unsigned file) const {
+        return shape_.place == placement::lowest ? shape_.layers - 1 : file / shape_.directories % shape_.layers;
+    }
+    template <class Wanted>
+    void write_to(fs::path const& root, Wanted wanted) const {
+        for (unsigned i = 0; i < shape_.directories; ++i)
+            fs::create_directories(root / directory(i));
+        std::string const content(shape_.bytes, 'x');
+        for (unsigned i = 0; i < shape_.files; ++i)
+            if (wanted(i)) {
+                std::ofstream out(root / files_[i], std::ios::binary);
+                out << content;
+                if (!out.flush())
+                    throw std::runtime_error("cannot write " + (root / files_[i]).string());
+            }
+    }
+
+    shape shape_;
+    fs::path base_;
+    std::vector<std::string> files_;
+};
+
+inline tree const& tree_of(shape s) {
+    static std::map<shape, std::unique_ptr<tree>> built;
+    auto& one = built[s];
+    if (!one)
+        one = std::make_unique<tree>(s);
+    return *one;
+}
+
+// The same order in every run and for every driver.
+inline std::vector<std::size_t> shuffled(std::size_t count) {
+    std::vector<std::size_t> order(count);
+    for (std::size_t i = 0; i < count; ++i)
+        order[i] = i;
+    std::shuffle(order.begin(), order.end(), std::mt19937(20240229));
+    return order;
+}
+
+}  // namespace bench
