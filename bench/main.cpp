@@ -1,10 +1,13 @@
-// lamina_bench [--out=<directory>] [--benchmark_filter=<regular expression>] [...]
+// lamina_bench [--list] [--filter=<regular expression>] [--repetitions=<n>] [--out=<directory>]
 //
-// Runs every workload on every driver, five times each in an order shuffled over all of them, so that what else the machine
-// does falls on all alike; then prints the table of ratios. With --out it also writes results.json and results.svg there.
+// Runs every workload that the expression finds, five rounds of it unless told otherwise. In a round every driver has its
+// turn, one right after the other, and ratios are formed within a round: what else the machine does then falls on all alike.
+// Prints the table; with --out it also writes results.json and results.svg there.
 #include <algorithm>
 #include <fstream>
 #include <iostream>
+#include <regex>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,6 +57,16 @@ std::string machine() {
     return cpu + ", " + about.sysname + ' ' + about.release;
 }
 
+// Google Benchmark takes its filter as an argument, and takes arguments again at every call.
+void run_one(std::string const& name, benchmark::BenchmarkReporter& reporter) {
+    std::string program = "lamina_bench";
+    std::string filter = "--benchmark_filter=^" + name + "(/|$)";
+    char* arguments[] = {program.data(), filter.data(), nullptr};
+    int count = 2;
+    benchmark::Initialize(&count, arguments);
+    benchmark::RunSpecifiedBenchmarks(&reporter);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -61,23 +74,25 @@ int main(int argc, char** argv) try {
     auto const& scratch = bench::scratch_directory::instance();
 
     std::string out;
-    std::vector<char*> arguments{argv[0]};
-    std::string repetitions = "--benchmark_repetitions=5";
-    std::string interleaving = "--benchmark_enable_random_interleaving=true";
-    arguments.push_back(repetitions.data());
-    arguments.push_back(interleaving.data());
+    std::regex filter("");
+    int repetitions = 5;
+    bool only_list = false;
     for (int i = 1; i < argc; ++i) {
-        if (std::string_view const one = argv[i]; one.starts_with("--out="))
-            out = one.substr(std::string_view("--out=").size());
+        std::string_view const one = argv[i];
+        auto const value = std::string(one.substr(std::min(one.find('=') + 1, one.size())));
+        if (one.starts_with("--out="))
+            out = value;
+        else if (one.starts_with("--filter="))
+            filter = std::regex(value);
+        else if (one.starts_with("--repetitions="))
+            repetitions = std::stoi(value);
+        else if (one == "--list")
+            only_list = true;
         else
-            arguments.push_back(argv[i]);
+            throw std::runtime_error("usage: lamina_bench [--list] [--filter=<regular expression>] [--repetitions=<n>] "
+                                     "[--out=<directory>]");
     }
-    int count = static_cast<int>(arguments.size());
-    benchmark::Initialize(&count, arguments.data());
-    if (benchmark::ReportUnrecognizedArguments(count, arguments.data()))
-        return 2;
 
-    std::vector<std::string> drivers;
     auto registered = bench::registrations();
     // The order in which object files were linked is nobody's choice.
     std::vector<std::string_view> const order = {"native", "kernel"};
@@ -86,20 +101,37 @@ int main(int argc, char** argv) try {
         return std::pair(place, std::string_view(r.driver));
     };
     std::sort(registered.begin(), registered.end(), [&](auto const& a, auto const& b) { return rank(a) < rank(b); });
+    std::vector<std::string> drivers;
     for (auto const& each : registered) {
-        drivers.push_back(each.driver);
-        if (auto const why = each.unavailable(); !why.empty())
+        if (auto const why = each.unavailable(); !why.empty()) {
             std::cout << each.driver << ": skipped: " << why << '\n';
-        else
+        } else {
+            drivers.push_back(each.driver);
             each.add_all();
+        }
     }
 
     bench::table table(bench::workloads(), drivers);
     collector reporter(table);
-    if (benchmark::RunSpecifiedBenchmarks(&reporter) == 0 || table.empty()) {
-        std::cerr << "no benchmark was run\n";
-        return 1;
+    for (auto const& workload : bench::workloads()) {
+        if (!std::regex_search(workload, filter))
+            continue;
+        if (only_list) {
+            std::cout << workload << '\n';
+            continue;
+        }
+        for (int round = 0; round < repetitions; ++round)
+            for (std::size_t i = 0; i < drivers.size(); ++i) {
+                // Nobody is always the one who finds the caches as the last one left them.
+                auto const& driver = drivers[(i + static_cast<std::size_t>(round)) % drivers.size()];
+                run_one(workload + '/' + driver, reporter);
+            }
     }
+    if (only_list)
+        return 0;
+    if (table.empty())
+        throw std::runtime_error("no benchmark was run");
+
     auto const where = machine();
     std::cout << where << "; trees in " << scratch.path().parent_path().string() << "\n\n";
     table.print(std::cout);
@@ -108,10 +140,8 @@ int main(int argc, char** argv) try {
         table.write_json(json, {{"machine", where}, {"directory", scratch.path().parent_path().string()}});
         std::ofstream svg(out + "/results.svg");
         table.write_svg(svg);
-        if (!json.flush() || !svg.flush()) {
-            std::cerr << "cannot write to " << out << '\n';
-            return 1;
-        }
+        if (!json.flush() || !svg.flush())
+            throw std::runtime_error("cannot write to " + out);
     }
     for (auto const& [name, why] : bench::failures())
         std::cerr << name << ": failed: " << why << '\n';

@@ -44,47 +44,58 @@ std::string quoted(std::string_view raw) {
     return out + '"';
 }
 
-}  // namespace
-
-sample const* table::find(std::string const& workload, std::string const& driver) const {
-    auto const key = std::pair(workload, driver);
-    auto const measured = times_.find(key);
-    if (measured == times_.end())
-        return nullptr;
-    auto& one = summaries_[key];
-    if (one.repetitions != measured->second.size()) {
-        auto sorted = measured->second;
-        std::sort(sorted.begin(), sorted.end());
-        one = {quantile(sorted, 0.5), quantile(sorted, 0.25), quantile(sorted, 0.75), sorted.size()};
-    }
-    return &one;
+sample summary(std::vector<double> values) {
+    std::sort(values.begin(), values.end());
+    return {quantile(values, 0.5), quantile(values, 0.25), quantile(values, 0.75)};
 }
 
-template <class Visit>
-void table::each(Visit&& visit) const {
+std::optional<sample> ratios(std::vector<double> const& of, std::vector<double> const* to) {
+    if (to == nullptr || to->size() != of.size())
+        return std::nullopt;
+    std::vector<double> each(of.size());
+    for (std::size_t i = 0; i < of.size(); ++i)
+        each[i] = of[i] / (*to)[i];
+    return summary(std::move(each));
+}
+
+}  // namespace
+
+table::rounds const* table::find(std::string const& workload, std::string const& driver) const {
+    auto const measured = times_.find(std::pair(workload, driver));
+    return measured == times_.end() ? nullptr : &measured->second;
+}
+
+std::vector<finding> table::findings() const {
+    std::vector<finding> all;
     for (auto const& workload : workloads_)
         for (auto const& driver : drivers_)
-            if (auto const* const one = find(workload, driver))
-                visit(workload, driver, *one, find(workload, "native"), find(workload, "kernel"));
+            if (auto const* const times = find(workload, driver))
+                all.push_back({workload, driver, times->size(), summary(*times), ratios(*times, find(workload, "native")),
+                               ratios(*times, find(workload, "kernel"))});
+    return all;
 }
 
 void table::print(std::ostream& out) const {
-    out << text("| %-40s | %-14s | %10s | %6s | %9s | %9s |\n", "workload", "driver", "median", "spread", "to native",
-                "to kernel");
-    out << "|------------------------------------------|----------------|-----------:|-------:|----------:|----------:|\n";
+    out << text("| %-40s | %-14s | %10s | %6s | %9s | %6s | %9s | %6s |\n", "workload", "driver", "median", "spread",
+                "to native", "spread", "to kernel", "spread");
+    out << "|------------------------------------------|----------------|-----------:|-------:|----------:|-------:|"
+           "----------:|-------:|\n";
+    auto const ratio = [](std::optional<sample> const& r) {
+        return r ? text("%9s | %5.1f%%", ratio_text(r->median).c_str(), r->spread() * 100) : text("%9s | %6s", "-", "-");
+    };
     std::string last;
-    each([&](auto const& workload, auto const& driver, sample const& one, sample const* native, sample const* kernel) {
-        auto const ratio = [&](sample const* to) {
-            return to == nullptr ? std::string("-") : ratio_text(one.median / to->median);
-        };
-        out << text("| %-40s | %-14s | %10s | %5.1f%% | %9s | %9s |\n", workload == last ? "" : workload.c_str(),
-                    driver.c_str(), time_text(one.median).c_str(), one.spread() * 100, ratio(native).c_str(),
-                    ratio(kernel).c_str());
-        last = workload;
-    });
+    for (auto const& one : findings()) {
+        out << text("| %-40s | %-14s | %10s | %5.1f%% | %s | %s |\n", one.workload == last ? "" : one.workload.c_str(),
+                    one.driver.c_str(), time_text(one.nanoseconds.median).c_str(), one.nanoseconds.spread() * 100,
+                    ratio(one.to_native).c_str(), ratio(one.to_kernel).c_str());
+        last = one.workload;
+    }
 }
 
 void table::write_json(std::ostream& out, std::vector<std::pair<std::string, std::string>> const& context) const {
+    auto const write = [&](char const* key, sample const& s) {
+        out << text(", \"%s\": {\"median\": %.6g, \"low\": %.6g, \"high\": %.6g}", key, s.median, s.low, s.high);
+    };
     out << "{\n  \"context\": {";
     char const* separator = "\n";
     for (auto const& [key, value] : context) {
@@ -93,17 +104,17 @@ void table::write_json(std::ostream& out, std::vector<std::pair<std::string, std
     }
     out << "\n  },\n  \"results\": [";
     separator = "\n";
-    each([&](auto const& workload, auto const& driver, sample const& one, sample const* native, sample const* kernel) {
-        out << separator << "    {\"workload\": " << quoted(workload) << ", \"driver\": " << quoted(driver)
-            << text(", \"median_ns\": %.6g, \"low_ns\": %.6g, \"high_ns\": %.6g, \"repetitions\": %zu", one.median, one.low,
-                    one.high, one.repetitions);
-        if (native != nullptr)
-            out << text(", \"to_native\": %.5g", one.median / native->median);
-        if (kernel != nullptr)
-            out << text(", \"to_kernel\": %.5g", one.median / kernel->median);
+    for (auto const& one : findings()) {
+        out << separator << "    {\"workload\": " << quoted(one.workload) << ", \"driver\": " << quoted(one.driver)
+            << ", \"rounds\": " << one.rounds;
+        write("nanoseconds", one.nanoseconds);
+        if (one.to_native)
+            write("to_native", *one.to_native);
+        if (one.to_kernel)
+            write("to_kernel", *one.to_kernel);
         out << '}';
         separator = ",\n";
-    });
+    }
     out << "\n  ]\n}\n";
 }
 
@@ -122,25 +133,25 @@ void table::write_svg(std::ostream& out) const {
     double y = 2 * line;
     std::string bars;
     std::string last;
-    each([&](auto const& workload, auto const& driver, sample const& one, sample const* native, sample const* kernel) {
-        auto const* const base = kernel != nullptr ? kernel : native;
-        if (base == nullptr)
-            return;
-        if (workload != last) {
+    for (auto const& one : findings()) {
+        auto const& base = one.to_kernel ? one.to_kernel : one.to_native;
+        if (!base)
+            continue;
+        if (one.workload != last) {
             y += line / 2;
-            bars += text("<text x=\"4\" y=\"%.0f\">%s</text>\n", y + 11, workload.c_str());
-            last = workload;
+            bars += text("<text x=\"4\" y=\"%.0f\">%s</text>\n", y + 11, one.workload.c_str());
+            last = one.workload;
         }
-        auto const which = std::find(drivers_.begin(), drivers_.end(), driver) - drivers_.begin();
-        double const ratio = one.median / base->median;
+        auto const which = std::find(drivers_.begin(), drivers_.end(), one.driver) - drivers_.begin();
+        double const ratio = base->median;
         double const one_x = x_of(1);
         double const x = x_of(ratio);
         bars += text("<rect x=\"%.1f\" y=\"%.0f\" width=\"%.1f\" height=\"12\" fill=\"%s\"/>\n", std::min(x, one_x), y,
                      std::max(std::abs(x - one_x), 1.0), colours[static_cast<std::size_t>(which) % std::size(colours)].data());
-        bars += text("<text x=\"%.0f\" y=\"%.0f\" text-anchor=\"end\">%s</text>\n", left - 6, y + 11, driver.c_str());
+        bars += text("<text x=\"%.0f\" y=\"%.0f\" text-anchor=\"end\">%s</text>\n", left - 6, y + 11, one.driver.c_str());
         bars += text("<text x=\"%.0f\" y=\"%.0f\">%s</text>\n", left + width + 6, y + 11, ratio_text(ratio).c_str());
         y += line;
-    });
+    }
     out << text("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" font-family=\"sans-serif\" "
                 "font-size=\"11\">\n",
                 left + width + 70, y + line);
