@@ -260,16 +260,17 @@ private:
         return name.empty() ? result<path>(where) : where.child(name.text);
     }
 
-    // Objects without a number get one from their path: two with one number would be taken for hard links of each other.
+    // Objects without a number get one from their path: two with one number would be taken for hard links of each other. As in
+    // hash_name, it depends on where the program was loaded, so that nobody can prepare names that collide.
     [[nodiscard]] static result<std::optional<attributes>> look(state& of, path const& where) {
         auto object = of.f.get().status(where);
         if (!object || !*object || (*object)->id != file_id{})
             return object;
         constexpr std::uint64_t odd = 0x9e3779b97f4a7c15ULL;
-        std::uint64_t number = odd;
+        std::uint64_t number = odd ^ reinterpret_cast<std::uintptr_t>(&detail::hash_anchor);
         for (char const c : where.bytes())
             number = detail::mix(number ^ static_cast<unsigned char>(c), odd);
-        (*object)->id = {of.device, number | 1};
+        (*object)->id = {of.device, number};
         return object;
     }
 

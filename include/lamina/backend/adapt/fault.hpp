@@ -30,7 +30,7 @@ namespace lamina {
 // What is to fail, and how.
 struct fault_rule {
     operation op = operation::none;  // none: any
-    std::string name;                // either name of the call; empty: any
+    std::string name{};              // either name of the call; empty: any
     std::uint64_t nth = 0;           // only the n-th call that matches, from when the rule was given; 0: each
     errc code = errc::eio;
 };

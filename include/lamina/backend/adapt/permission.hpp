@@ -50,8 +50,8 @@ private:
 struct credentials {
     user_id uid = 0;
     group_id gid = 0;
-    std::vector<group_id> groups;  // supplementary
-    privileges held;
+    std::vector<group_id> groups{};  // supplementary
+    privileges held{};
 
     [[nodiscard]] static credentials root() { return {0, 0, {}, privileges::all()}; }
     [[nodiscard]] bool in_group(group_id g) const noexcept {

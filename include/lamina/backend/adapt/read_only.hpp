@@ -49,10 +49,10 @@ private:
         if (!opens && !creates)
             return errc::erofs;
         auto const found = backend.lookup(c.directory, c.name);
+        if (creates)
+            return found && *found ? errc::eexist : errc::erofs;
         if (!found)
             return found.error().code;
-        if (creates)
-            return *found ? errc::eexist : errc::erofs;
         if (!*found)
             return errc::enoent;
         switch ((*found)->type) {
