@@ -89,9 +89,9 @@ public:
     }
     void release(node n) {
         std::lock_guard const lock(mutex_);
-        auto* const entry = from_node(n);
-        if (--entry->second.references == 0 && entry != root_)
-            by_path_.erase(by_path_.find(entry->first));
+        auto* const held = from_node(n);
+        if (--held->second.references == 0 && held != root_)
+            by_path_.erase(by_path_.find(held->first));
     }
     // How many directories are held, the root not counted.
     [[nodiscard]] std::size_t size() const {
