@@ -40,7 +40,7 @@ public:
             return std::size_t{0};
         std::size_t done = 0;
         std::size_t const wanted = static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), offset_max - offset));
-        while (done < wanted) {
+        do {  // at least once, also for no bytes: it may be open for writing only
             auto const got = detail::uninterrupted(
                 [&] { return ::pread(fd(), out.data() + done, wanted - done, static_cast<off_t>(offset + done)); });
             if (got < 0)
@@ -48,7 +48,7 @@ public:
             if (got == 0)
                 break;
             done += static_cast<std::size_t>(got);
-        }
+        } while (done < wanted);
         return done;
     }
 
