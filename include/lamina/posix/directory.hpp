@@ -48,6 +48,7 @@ public:
             return detail::last_error(operation::mount);
         return adopt(std::move(root), options);
     }
+    using path_interface::open;  // of a file in it
     // Takes over an open directory; one that was opened with O_PATH will do. Errors: enotdir, ebadf.
     [[nodiscard]] static result<posix_directory> adopt(owned_fd root, posix_options options = {}) {
         struct stat object;
