@@ -2,6 +2,13 @@
 // `fixture`.
 #pragma once
 
+#include "conformance/attributes.ipp"
+#include "conformance/concurrent.ipp"
+#include "conformance/handles.ipp"
+#include "conformance/issues.ipp"
 #include "conformance/names.ipp"
 #include "conformance/readable.ipp"
+#include "conformance/rename.ipp"
+#include "conformance/trees.ipp"
 #include "conformance/writing.ipp"
+#include "conformance/xattrs.ipp"
