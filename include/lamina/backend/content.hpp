@@ -16,14 +16,6 @@
 
 namespace lamina {
 
-// `open_known_regular_at(dir, name, flags)`: as open_at, after a lookup has just told that the name is a regular file.
-// Optional, for a backend whose open_at has to find out the type before it may open (a fifo would block, a device would
-// act). It must still be safe if the name has become something else meanwhile.
-template <class B>
-concept opens_known_regular = requires(B& backend, node dir, name_ref name) {
-    { backend.open_known_regular_at(dir, name, open_flags::read) } -> std::same_as<result<typename B::file_type>>;
-};
-
 namespace paths {
 
 // What `read` takes into memory unless told otherwise: a layer can name a sparse file of any size in a few bytes.
