@@ -80,15 +80,13 @@ TEST_CASE("[memory.2] what cannot be made is refused, and nothing is there after
     CHECK(outcome(tree.create_node_at(root, "n", file_type::unknown, 0755, {})) == errc::einval);
     CHECK(outcome(tree.create_node_at(root, "n", static_cast<file_type>(77), 0755, {})) == errc::einval);
     CHECK(outcome(tree.create_at(root, std::string(256, 'n'), 0644)) == errc::enametoolong);
-    for (std::string const name : {".", "..", "a/b", std::string("a\0b", 3).c_str(), "/"}) {
+    for (std::string_view const name : {std::string_view("."), std::string_view(".."), std::string_view("a/b"),
+                                        std::string_view("a\0b", 3), std::string_view("/")}) {
         INFO(name);
-        if (name == "a")
-            continue;  // the NUL ended it
         CHECK(outcome(tree.create_at(root, name, 0644)) == errc::einval);
         CHECK(outcome(tree.create_directory_at(root, name, 0755)) == errc::einval);
         CHECK(tree.lookup(root, name).value() == std::nullopt);
     }
-    CHECK(outcome(tree.create_at(root, std::string_view("a\0b", 3), 0644)) == errc::einval);
     CHECK(outcome(tree.create_at(root, "", 0644)) == errc::eexist);
     CHECK(outcome(tree.create_directory_at(root, "", 0755)) == errc::eexist);
     CHECK(names_in(tree, root).empty());
