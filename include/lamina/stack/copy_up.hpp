@@ -182,10 +182,8 @@ public:
         core_.layers.release(place_.layer, place_.directory);
         if (unnamed_ || copy_ == std::nullopt)
             temporary_.published();  // there is no name to delete
-        entry& e = core_.at(id_);
-        e.clear(fact::copying);
-        if (e.is(fact::removed) && e.pins.load(std::memory_order_acquire) == 0)
-            core_.entries.free(id_);
+        core_.at(id_).clear(fact::copying);
+        core_.free_if_unused(id_);
         core_.copies_ended.fetch_add(1, std::memory_order_release);
         core_.copies_ended.notify_all();
     }
@@ -204,7 +202,12 @@ public:
                                  }));
         if (made.mode != from_.mode || !same_owner)
             LAMINA_CHECK(copy_->set_mode(from_.mode));
-        return copy_->set_times(time_change::both(from_.atime, from_.mtime));
+        auto times = time_change::both(from_.atime, from_.mtime);
+        // Cut on the way, because what follows is a truncation: it has been modified now, and truncating it to the size that
+        // it has already would not say so.
+        if (size_ < from_.size)
+            times.modification = time_change::action::now;
+        return copy_->set_times(times);
     }
 
     // Steps 7 and 8, at the name that the entry has by now. Requires: tree lock, exclusive; the entry is not removed.

@@ -16,7 +16,7 @@
 #include <string>
 #include <utility>
 
-#include <lamina/stack/entry.hpp>
+#include <lamina/stack/entry_table.hpp>
 #include <lamina/stack/inode.hpp>
 #include <lamina/stack/layer.hpp>
 #include <lamina/stack/policy.hpp>
@@ -94,8 +94,9 @@ struct stack_core {
     // Attributes as the merged view shows them. Requires: tree lock, exclusive (they are stored); visible and resolved.
     [[nodiscard]] result<attributes> fetch_attributes(entry_id id) {
         entry& e = at(id);
-        if (e.is(fact::attributes))
-            return e.load(device);
+        attributes known;
+        if (e.load(known, device))
+            return known;
         auto const version = e.version.load(std::memory_order_acquire);
         std::optional<attributes> found;
         if (e.directory != nullptr) {
@@ -110,20 +111,26 @@ struct stack_core {
         return keep_attributes(id, *found, version);
     }
 
+    // The overlay's number of an object, given once. Requires: tree lock, exclusive.
+    std::uint64_t number(entry_id id, file_id in_layer) {
+        entry& e = at(id);
+        if (!e.is(fact::inode)) {
+            e.inode = inodes.compose(in_layer);
+            e.set(fact::inode);
+        }
+        return e.inode;
+    }
+
     // Makes a layer's attributes the merged ones, and stores them if nothing has changed since `version` was read.
     attributes keep_attributes(entry_id id, attributes found, std::uint32_t version) {
         entry& e = at(id);
-        if (!e.is(fact::inode)) {
-            e.inode = inodes.compose(found.id);
-            e.set(fact::inode);
-        }
-        found.id = {device, e.inode};
+        found.id = {device, number(id, found.id)};
         if (e.directory != nullptr && e.directory->has_lower())
             found.nlink = 1;  // as the kernel: the count of a merged directory is not known without listing it
         // Another name of the same upper file may change it without passing by this entry.
         bool const shared = found.nlink > 1 && e.directory == nullptr && e.is(fact::in_upper);
-        if (!shared && e.store(found) && version == e.version.load(std::memory_order_acquire))
-            e.set(fact::attributes);
+        if (!shared)
+            e.store(found, version);
         return found;
     }
 
@@ -142,7 +149,8 @@ struct stack_core {
         }
     }
 
-    // Takes an entry that is already detached, and all below it, out of the cache. What somebody pins stays, marked removed.
+    // Takes an entry that is already detached, and all below it, out of the cache. What somebody pins stays, marked removed; what
+    // a reader may be looking at stays until it has gone.
     void discard(entry_id id) {
         release_below(id);
         std::vector<entry_id> pending{id};
@@ -150,15 +158,14 @@ struct stack_core {
             entry_id const next = pending.back();
             pending.pop_back();
             entry& e = at(next);
-            if (e.directory != nullptr) {
-                e.directory->children.for_each([&](entry_id child) { pending.push_back(child); });
-                delete e.directory;
+            if (directory_part* const part = e.directory; part != nullptr) {
+                part->children.for_each([&](entry_id child) { pending.push_back(child); });
                 e.directory = nullptr;
+                entries.retire(part, [](void* gone) { delete static_cast<directory_part*>(gone); });
             }
             e.set(fact::removed);
             e.parent = entry_id::none;
-            if (e.pins.load(std::memory_order_acquire) == 0 && !e.is(fact::copying))
-                entries.free(next);
+            entries.retire(next);
         }
     }
 
@@ -168,7 +175,13 @@ struct stack_core {
         if (e.pins.fetch_sub(1, std::memory_order_acq_rel) != 1 || !e.is(fact::removed))
             return;
         exclusive_lock const lock(tree);
-        if (e.is(fact::removed) && e.pins.load(std::memory_order_acquire) == 0 && !e.is(fact::copying))
+        free_if_unused(id);
+    }
+    // Requires: tree lock, exclusive.
+    void free_if_unused(entry_id id) {
+        entry const& e = at(id);
+        if (e.is(fact::removed) && !e.is(fact::retired) && !e.is(fact::copying) &&
+            e.pins.load(std::memory_order_acquire) == 0)
             entries.free(id);
     }
 

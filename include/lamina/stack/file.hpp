@@ -50,12 +50,7 @@ public:
     [[nodiscard]] result<attributes> status() {
         LAMINA_TRY(auto found, std::visit([](auto& f) { return f.status(); }, inner_));
         detail::exclusive_lock const lock(core_->tree);
-        auto& e = core_->at(id_);
-        if (!e.is(detail::fact::inode)) {
-            e.inode = core_->inodes.compose(found.id);
-            e.set(detail::fact::inode);
-        }
-        found.id = {core_->device, e.inode};
+        found.id = {core_->device, core_->number(id_, found.id)};
         return found;
     }
 

@@ -188,8 +188,9 @@ template <class Core>
     if (id == entry_id::none)
         return {id, core.directory(parent).complete};
     entry const& e = core.at(id);
-    // A directory that was only met in a listing is not merged yet; anything else has nothing to merge.
-    return {id, !e.is_directory() || e.directory != nullptr};
+    // A directory that was only met in a listing is not merged yet; of what was met without a type nothing is known.
+    bool const unmerged = e.directory == nullptr && (e.is_directory() || e.type == file_type::unknown);
+    return {id, e.is(fact::negative) || !unmerged};
 }
 
 // Gives a directory's entry what a search found, the nodes included.

@@ -111,7 +111,7 @@ template <class Core>
             if (id == entry_id::none)
                 continue;
             entry const& e = core.at(id);
-            fresh->add({e.name(), e.type, e.is(fact::inode) ? e.inode : 0});
+            fresh->add({e.name(), e.type, e.is(fact::inode) ? e.inode.load() : 0});
         }
         part.names = std::move(fresh);
     }

@@ -119,7 +119,7 @@ template <class Core>
                                      std::string_view value, xattr_flags flags) {
     LAMINA_TRY(auto const stored, mark::escape(core.layers.style(0).space, key));
     auto const judge = [&](entry_id id) -> result<void> {
-        auto const type = core.at(id).type;
+        file_type const type = core.at(id).type;
         if (xattr::is_user(key) && type != file_type::regular && type != file_type::directory)
             return fail(errc::eperm);
         if (flags == xattr_flags::none || core.in_upper(id))
@@ -178,7 +178,7 @@ template <class Core>
     original.forget_attributes();
     entry& alias = core.at(made);
     if (original.is(fact::inode)) {
-        alias.inode = original.inode;
+        alias.inode = original.inode.load();
         alias.set(fact::inode);
     }
     return {};

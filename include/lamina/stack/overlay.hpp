@@ -76,6 +76,20 @@ public:
         return detail::comparison<core_type>(*core_).run();
     }
 
+    // As path_interface has them. What the cache knows of a plain path is answered in one walk, without a lock or a node.
+    [[nodiscard]] result<attributes> status(path_view path) {
+        attributes found;
+        if (glance(path, found) && !found.is_symlink())
+            return found;
+        return outer_interface::status(path);
+    }
+    [[nodiscard]] result<attributes> symlink_status(path_view path) {
+        attributes found;
+        if (glance(path, found))
+            return found;
+        return outer_interface::symlink_status(path);
+    }
+
     // The primitives of a backend.
     [[nodiscard]] node root() const noexcept { return core_type::node_of(entry_id::root); }
     void retain(node n) noexcept {
@@ -89,13 +103,12 @@ public:
 
     [[nodiscard]] result<std::optional<attributes>> lookup(node dir, name_ref name) {
         {
-            detail::shared_lock const lock(core_->tree);
-            if (core_->alive(core_type::id_of(dir))) {
-                auto const known = find_known(core_type::id_of(dir), name);
-                if (known.known && absent(known.id))
-                    return std::optional<attributes>();
-                if (known.known && core_->at(known.id).is(fact::attributes))
-                    return std::optional(core_->at(known.id).load(core_->device));
+            detail::epochs::reader const inside;
+            attributes found;
+            switch (look(core_type::id_of(dir), name, found)) {
+            case sight::present: return std::optional(found);
+            case sight::absent: return std::optional<attributes>();
+            case sight::unknown: break;
             }
         }
         return reading(dir, operation::lookup, [&](entry_id parent) -> result<std::optional<attributes>> {
@@ -111,39 +124,28 @@ public:
     }
 
     [[nodiscard]] result<node> open_directory_at(node dir, name_ref name) {
-        {
-            detail::shared_lock const lock(core_->tree);
-            if (core_->alive(core_type::id_of(dir)))
-                if (auto const known = find_known(core_type::id_of(dir), name); known.known)
-                    return enter(known.id);
-        }
+        if (auto const down = descend(dir, name.text); down.used == name.text.size())
+            return down.reached;
+        else
+            release(down.reached);
         return reading(dir, operation::open, [&](entry_id parent) -> result<node> {
             LAMINA_TRY(entry_id const id, detail::find_child(*core_, parent, name));
-            return enter(id);
+            if (absent(id))
+                return fail(errc::enoent);
+            if (core_->at(id).directory == nullptr)
+                return fail(errc::enotdir);
+            retain(core_type::node_of(id));
+            return core_type::node_of(id);
         });
     }
 
+    // Through what is cached. The rest is left to open_directory_at, one component at a time.
     [[nodiscard]] descent descend(node from, std::string_view names) {
-        entry_id at = core_type::id_of(from);
+        detail::epochs::reader const inside;
         std::size_t used = 0;
-        detail::shared_lock lock(core_->tree);
-        while (core_->alive(at)) {
-            std::size_t const start = names.find_first_not_of('/', used);
-            if (start == std::string_view::npos)
-                break;
-            auto const component = names.substr(start, names.find('/', start) - start);
-            if (component == "." || component == ".." || component.size() > name_max)
-                break;
-            auto const known = detail::find_cached(*core_, at, component);
-            // What is not cached is left to open_directory_at, one component at a time.
-            if (!known.known || absent(known.id) || core_->at(known.id).directory == nullptr)
-                break;
-            at = known.id;
-            used = start + component.size();
-        }
-        auto const reached = core_type::node_of(at);
-        retain(reached);
-        return {reached, used};
+        entry_id const at = walk_down(core_type::id_of(from), names, used);
+        retain(core_type::node_of(at));
+        return {core_type::node_of(at), used};
     }
 
     // A snapshot: what is made or removed meanwhile does not show in it.
@@ -171,9 +173,9 @@ public:
         {
             detail::shared_lock const lock(core_->tree);
             if (core_->alive(core_type::id_of(dir)))
-                if (auto const known = find_known(core_type::id_of(dir), name);
-                    known.known && !absent(known.id) && core_->at(known.id).is(fact::plain_data))
-                    return open_entry(known.id, flags);
+                if (auto const known = core_->entries.find(core_type::id_of(dir), name);
+                    !absent(known) && core_->at(known).is(fact::plain_data))
+                    return open_entry(known, flags);
         }
         return reading(dir, operation::open, [&](entry_id parent) -> result<file_type> {
             LAMINA_TRY(entry_id const id, detail::find_present(*core_, parent, name));
@@ -362,23 +364,58 @@ private:
         return doing(op, [&] { return detail::change_object(*core_, core_type::id_of(dir), name, judge, act); });
     }
 
-    // Requires: tree lock; the directory is alive. The empty name: the directory itself.
-    [[nodiscard]] detail::cached_child find_known(entry_id dir, name_ref name) const {
-        if (name.empty())
-            return {dir, true};
-        return detail::find_cached(*core_, dir, name);
+    // Whether the cache knows what lies at a path without "." or "..", links or a trailing slash.
+    [[nodiscard]] bool glance(path_view path, attributes& found) const {
+        auto const [parent, last] = path.split_last();
+        if (last.empty() || path.bytes().back() == '/')
+            return false;
+        detail::epochs::reader const inside;
+        std::size_t used = 0;
+        entry_id const at = walk_down(entry_id::root, parent.bytes(), used);
+        return used == parent.bytes().size() && look(at, last, found) == sight::present;
+    }
+
+    // What can be seen of a name without a lock.
+    enum class sight : std::uint8_t { present, absent, unknown };
+    // Requires: inside an epoch.
+    [[nodiscard]] sight look(entry_id dir, name_ref name, attributes& found) const {
+        auto const shifts = core_->entries.shifts();
+        entry_id id = dir;
+        if (!name.empty()) {
+            detail::directory_part const* const part = core_->at(dir).directory;
+            if (part == nullptr)
+                return sight::unknown;
+            bool const complete = part->complete;
+            id = core_->entries.find(*part, name);
+            if (id == entry_id::none)
+                return complete && stood_still(shifts) ? sight::absent : sight::unknown;
+        }
+        auto const& e = core_->at(id);
+        if (e.is(fact::negative))
+            return stood_still(shifts) ? sight::absent : sight::unknown;
+        return e.load(found, core_->device) ? sight::present : sight::unknown;
+    }
+    // Requires: inside an epoch. `used` grows by what was walked.
+    [[nodiscard]] entry_id walk_down(entry_id at, std::string_view names, std::size_t& used) const {
+        for (;;) {
+            std::size_t const start = names.find_first_not_of('/', used);
+            detail::directory_part const* const part = core_->at(at).directory;
+            if (start == std::string_view::npos || part == nullptr)
+                return at;
+            auto const component = names.substr(start, names.find('/', start) - start);
+            // "." and ".." have no entries, so they end the walk too.
+            entry_id const next = core_->entries.find(*part, component);
+            if (next == entry_id::none || core_->at(next).directory == nullptr || core_->at(next).is(fact::negative))
+                return at;
+            at = next;
+            used = start + component.size();
+        }
+    }
+    [[nodiscard]] bool stood_still(std::uint32_t shifts) const noexcept {
+        return (shifts & 1) == 0 && core_->entries.shifts() == shifts;
     }
     [[nodiscard]] bool absent(entry_id id) const noexcept {
         return id == entry_id::none || core_->at(id).is(fact::negative);
-    }
-    // Requires: tree lock, shared at least; the id is known.
-    [[nodiscard]] result<node> enter(entry_id id) {
-        if (absent(id))
-            return fail(errc::enoent, operation::open);
-        if (core_->at(id).directory == nullptr)
-            return fail(errc::enotdir, operation::open);
-        retain(core_type::node_of(id));
-        return core_type::node_of(id);
     }
 
     [[nodiscard]] result<void> judge_type(entry_id id) const {

@@ -294,12 +294,10 @@ private:
     void settle_moved(bool leaves_whiteout) {
         std::string const old_name(core_.at(source_).name());
         name_ref const old{old_name, core_.at(source_).hash};
-        if (entry_id const there = core_.entries.find(to_dir_, to_); there != entry_id::none) {
-            core_.entries.detach(there);
+        entry_id const there = core_.entries.find(to_dir_, to_);
+        core_.entries.move(source_, to_dir_, to_, there);
+        if (there != entry_id::none)
             core_.discard(there);
-        }
-        core_.entries.detach(source_);
-        core_.entries.attach(source_, to_dir_, to_);
         settle_place(source_);
         core_.at(from_dir_).forget_attributes();
         core_.at(to_dir_).forget_attributes();
@@ -311,10 +309,7 @@ private:
     }
 
     void settle_exchanged() {
-        core_.entries.detach(source_);
-        core_.entries.detach(target_);
-        core_.entries.attach(source_, to_dir_, to_);
-        core_.entries.attach(target_, from_dir_, from_);
+        core_.entries.exchange(source_, target_);
         settle_place(source_);
         settle_place(target_);
         core_.at(from_dir_).forget_attributes();
