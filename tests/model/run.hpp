@@ -1,0 +1,280 @@
+// A script played on a stack and on the model side by side, and cut down where the two part.
+//
+// The model is one memory tree, which begins empty and lives through the parts of the script for the lowers too. After every
+// step the outcomes must agree; every few steps, and at the end, so must all that the trees show, and what `changes()` says.
+// At the end the lowers must be, to the last time stamp, as they were.
+//
+// LAMINA_SEED is the first seed, LAMINA_STEPS how many steps to play in all; without them some seconds' worth is played.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "catch.hpp"
+#include "model/changes.hpp"
+#include "model/perform.hpp"
+#include "model/script.hpp"
+#include "model/stacks.hpp"
+
+namespace model {
+
+// What went wrong, and how many steps of the part had been played.
+struct failure {
+    std::string what;
+    std::size_t steps = 0;
+};
+
+enum class care : std::uint8_t { now_and_then, after_every_step };
+
+// A Configuration has
+//     static constexpr std::size_t lowers;            how many
+//     static wishes may();                            what its trees can hold
+//     static lamina::policy layer_rules();            for the stacks on which the lowers are made
+//     Configuration(shared_trees lowers);             then upper(), marks(), open(), tree(), close(), lower_images() as layer_stack
+//     static bool refuses(step const&, outcome const&);   what this stack may refuse to do although the model does it
+template <class Stack>
+class part {
+public:
+    part(Stack& stack, lamina::memory_tree& model, std::uint64_t seed, wishes const& may, care how)
+        : stack_(stack), model_(model), model_hand_(model), writer_(seed, may), how_(how) {
+        dress_root(model, stack.upper(), stack.marks());
+        stack_.open();
+        hand_.emplace(stack_.tree());
+        before_ = photograph(model_);
+        writer_.look_at(before_);
+    }
+
+    // Plays `steps`, or as many new ones, which it adds to `steps`, as are wanted.
+    [[nodiscard]] std::optional<failure> play(std::vector<step>& steps, std::size_t wanted) {
+        if (auto const ready = stack_.tree().ready(); !ready)
+            return failure{"the stack does not open: " + to_string(ready.error()), 0};
+        bool const given = wanted == 0;
+        for (std::size_t i = 0; i < (given ? steps.size() : wanted); ++i) {
+            if (!given)
+                steps.push_back(writer_.next());
+            if (auto wrong = play_one(steps[i]))
+                return failure{std::move(*wrong), i + 1};
+            bool const look = how_ == care::after_every_step || i % 8 == 7;
+            if (look)
+                if (auto wrong = compare())
+                    return failure{std::move(*wrong), i + 1};
+        }
+        if (auto wrong = compare())
+            return failure{std::move(*wrong), steps.size()};
+        return std::nullopt;
+    }
+
+    // Closes the stack, and makes what its upper holds fit to be a layer: an object has one name there, because copy-up
+    // without an index parts the names of a lower file; and all times are of the past, so that it shows when one is lost.
+    // Requires: play() succeeded.
+    [[nodiscard]] std::optional<failure> end_layer() {
+        for (auto const& [path, o] : before_.objects)
+            if (o.first_name != path) {
+                step parting;
+                parting.what = op::remove;
+                parting.a = path;
+                if (auto wrong = play_one(parting))
+                    return failure{std::move(*wrong), 0};
+            }
+        auto const last = photograph(model_);
+        close();
+        for (auto const& [path, o] : last.objects) {
+            if (o.mtime != lamina::timestamp{} || path.empty())
+                continue;
+            auto const where = lamina::path::parse(path).value();
+            lamina::timestamp const then{1'000'000'000 + static_cast<std::int64_t>(++stamp_), 7};
+            auto const change = lamina::time_change::both(then, then);
+            model_.times(where, change, lamina::links::no_follow).value();
+            if (auto const stamped = stack_.upper().times(where, change, lamina::links::no_follow); !stamped)
+                return failure{quoted(path) + " was changed and is not in the upper: " + to_string(stamped.error()), 0};
+        }
+        model_.times("/", lamina::time_change::both({1, 2}, {1'100'000'000, 3})).value();
+        return std::nullopt;
+    }
+    void close() {
+        if (hand_)
+            hand_->close_all();
+        hand_.reset();
+        model_hand_.close_all();
+        stack_.close();
+    }
+
+private:
+    [[nodiscard]] std::optional<std::string> play_one(step const& s) {
+        if (s.what == op::reopen) {
+            close();
+            stack_.open();
+            hand_.emplace(stack_.tree());
+            return std::nullopt;
+        }
+        auto const found = hand_->perform(s);
+        if constexpr (requires { Stack::refuses(s, found); })
+            if (Stack::refuses(s, found))
+                return std::nullopt;
+        auto const wanted = model_hand_.perform(s);
+        if (found == wanted)
+            return std::nullopt;
+        return to_string(s) + "\n      wanted " + to_string(wanted) + "\n      found  " + to_string(found);
+    }
+
+    [[nodiscard]] std::optional<std::string> compare() {
+        auto now = photograph(model_);
+        auto wrong = differences(now, photograph(stack_.tree()));
+        if (wrong.empty()) {
+            auto const said = stack_.tree().changes();
+            if (!said)
+                wrong.push_back("changes() failed: " + to_string(said.error()));
+            else
+                wrong = judge_changes(begun_with(), now, *said);
+            if (!wrong.empty() && said)
+                for (auto const& change : *said)
+                    wrong.push_back("said: " + to_string(change));
+        }
+        if (wrong.empty()) {
+            before_ = std::move(now);
+            writer_.look_at(before_);
+            return std::nullopt;
+        }
+        std::string text = "the trees differ";
+        for (auto const& line : wrong)
+            text += "\n    " + line;
+        return text;
+    }
+    [[nodiscard]] image const& begun_with() {
+        if (!begun_)
+            begun_ = before_;
+        return *begun_;
+    }
+
+    Stack& stack_;
+    lamina::memory_tree& model_;
+    performer<lamina::memory_tree> model_hand_;
+    std::optional<performer<typename Stack::tree_type>> hand_;
+    script_writer writer_;
+    care how_;
+    image before_;                // as of the last comparison
+    std::optional<image> begun_;  // as of the beginning of the part
+    static inline std::uint64_t stamp_ = 0;
+};
+
+// One whole script. With `wanted`, new steps are made: so many for the main part, and fewer for each lower.
+template <class Configuration>
+[[nodiscard]] std::optional<failure> play(script& s, std::uint64_t seed, std::size_t wanted, care how) {
+    lamina::memory_tree model;
+    model.times("/", lamina::time_change::both({1, 2}, {1'000'000'000, 3})).value();
+    auto const may = Configuration::may();
+    s.lowers.resize(Configuration::lowers);
+    shared_trees lowers;
+    for (std::size_t i = 0; i < Configuration::lowers; ++i) {
+        layer_stack stack(lowers, Configuration::layer_rules());
+        part<layer_stack> round(stack, model, seed * 100 + i + 1, may, how);
+        auto failed = round.play(s.lowers[i], wanted == 0 ? 0 : 10 + 60 / Configuration::lowers);
+        if (!failed)
+            failed = round.end_layer();
+        if (failed) {
+            s.lowers.resize(i + 1);
+            s.main.clear();
+            failed->what = "while lower " + std::to_string(i + 1) + " from below is made: " + failed->what;
+            round.close();
+            return failed;
+        }
+        lowers.insert(lowers.begin(), stack.shared_upper());
+    }
+    Configuration stack(lowers);
+    auto const lowers_before = stack.lower_images();
+    part<Configuration> main(stack, model, seed * 100, may, how);
+    auto failed = main.play(s.main, wanted);
+    main.close();
+    if (failed)
+        return failed;
+    auto const lowers_after = stack.lower_images();
+    for (std::size_t i = 0; i < lowers_before.size(); ++i)
+        if (auto const wrong = differences(lowers_before[i], lowers_after[i]); !wrong.empty())
+            return failure{"lower " + std::to_string(i + 1) + " was written to: " + wrong.front(), s.main.size()};
+    return std::nullopt;
+}
+
+// Takes away from a failing script whatever it fails without. The failure may become another one on the way.
+template <class Configuration>
+[[nodiscard]] failure shrink(script& s, failure last) {
+    auto const fails = [&](script const& candidate) {
+        script copy = candidate;
+        auto failed = play<Configuration>(copy, 0, 0, care::after_every_step);
+        if (!failed)
+            return false;
+        auto& where = copy.main.empty() && !copy.lowers.empty() && failed->what.starts_with("while lower")
+                          ? copy.lowers.back()
+                          : copy.main;
+        if (failed->steps < where.size() && failed->steps != 0)
+            where.resize(failed->steps);
+        s = std::move(copy);
+        last = *std::move(failed);
+        return true;
+    };
+    if (!fails(s))
+        return last;  // found by looking now and then only: as it stands
+    for (bool smaller = true; smaller;) {
+        smaller = false;
+        for (std::size_t which = 0; which <= s.lowers.size(); ++which) {
+            auto const of = [&](script& t) -> std::vector<step>& { return which < t.lowers.size() ? t.lowers[which] : t.main; };
+            for (std::size_t length = std::max<std::size_t>(of(s).size() / 2, 1); length > 0; length /= 2)
+                for (std::size_t at = 0; at + length <= of(s).size();) {
+                    script candidate = s;
+                    auto& steps = of(candidate);
+                    auto const from = steps.begin() + static_cast<std::ptrdiff_t>(at);
+                    steps.erase(from, from + static_cast<std::ptrdiff_t>(length));
+                    if (fails(candidate))
+                        smaller = true;
+                    else
+                        at += length;
+                }
+        }
+    }
+    return last;
+}
+
+[[nodiscard]] inline std::string to_string(script const& s) {
+    std::string text;
+    for (std::size_t i = 0; i < s.lowers.size(); ++i) {
+        text += "  lower " + std::to_string(i + 1) + " from below:\n";
+        for (auto const& one : s.lowers[i])
+            text += "    " + to_string(one) + "\n";
+    }
+    text += "  main:\n";
+    for (auto const& one : s.main)
+        text += "    " + to_string(one) + "\n";
+    return text;
+}
+
+[[nodiscard]] inline std::uint64_t number_from(char const* variable, std::uint64_t otherwise) {
+    char const* const text = std::getenv(variable);
+    return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
+
+template <class Configuration>
+void compare_with_model() {
+    auto const first = number_from("LAMINA_SEED", 1);
+    auto const wanted = number_from("LAMINA_STEPS", 0);
+    constexpr std::size_t steps_of_one = 150;
+    auto const end = std::chrono::steady_clock::now() + std::chrono::seconds(4);
+    std::uint64_t played = 0;
+    for (auto seed = first; wanted != 0 ? played < wanted : seed == first || std::chrono::steady_clock::now() < end; ++seed) {
+        script s;
+        auto failed = play<Configuration>(s, seed, steps_of_one, care::now_and_then);
+        played += steps_of_one;
+        if (failed) {
+            auto const last = shrink<Configuration>(s, *failed);
+            FAIL("LAMINA_SEED=" << seed << "\n" << to_string(s) << "  " << last.what);
+        }
+    }
+    CHECK(played > 0);
+}
+
+}  // namespace model
