@@ -114,14 +114,19 @@ template <class Core>
     return keys;
 }
 
+// Only files and directories have `user.*` attributes that could be set or removed.
+[[nodiscard]] inline result<void> judge_xattr_holder(file_type type, std::string_view key) {
+    if (xattr::is_user(key) && type != file_type::regular && type != file_type::directory)
+        return fail(errc::eperm);
+    return {};
+}
+
 template <class Core>
 [[nodiscard]] result<void> set_xattr(Core& core, entry_id directory, name_ref name, std::string_view key,
                                      std::string_view value, xattr_flags flags) {
     LAMINA_TRY(auto const stored, mark::escape(core.layers.style(0).space, key));
     auto const judge = [&](entry_id id) -> result<void> {
-        file_type const type = core.at(id).type;
-        if (xattr::is_user(key) && type != file_type::regular && type != file_type::directory)
-            return fail(errc::eperm);
+        LAMINA_CHECK(judge_xattr_holder(core.at(id).type, key));
         if (flags == xattr_flags::none || core.in_upper(id))
             return {};
         LAMINA_TRY(auto const place, where_to_read(core, directory, name));
@@ -141,6 +146,7 @@ template <class Core>
 [[nodiscard]] result<void> remove_xattr(Core& core, entry_id directory, name_ref name, std::string_view key) {
     LAMINA_TRY(auto const stored, mark::escape(core.layers.style(0).space, key));
     auto const judge = [&](entry_id id) -> result<void> {
+        LAMINA_CHECK(judge_xattr_holder(core.at(id).type, key));
         if (core.in_upper(id))
             return {};
         LAMINA_TRY(auto const place, where_to_read(core, directory, name));
