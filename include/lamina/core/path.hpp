@@ -43,26 +43,50 @@ inline char const hash_anchor = 0;
     return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
 
+// The two ends of `size` bytes, overlapping in the middle where there are fewer than 16: a short name in two loads, no loop.
+struct name_ends {
+    std::uint64_t front, back;
+};
+[[nodiscard]] inline name_ends ends_of(char const* bytes, std::size_t size) noexcept {
+    name_ends ends{};
+    if (size >= 8) {
+        __builtin_memcpy(&ends.front, bytes, 8);
+        __builtin_memcpy(&ends.back, bytes + size - 8, 8);
+    } else if (size >= 4) {
+        std::uint32_t front, back;
+        __builtin_memcpy(&front, bytes, 4);
+        __builtin_memcpy(&back, bytes + size - 4, 4);
+        ends = {front, back};
+    } else if (size != 0) {
+        auto const byte = [bytes](std::size_t i) { return std::uint64_t{static_cast<unsigned char>(bytes[i])}; };
+        ends = {byte(0) | byte(size / 2) << 8, byte(size - 1)};
+    }
+    return ends;
+}
+
 [[nodiscard]] inline std::uint32_t hash_name(std::string_view name) noexcept {
     constexpr std::uint64_t odd1 = 0x9e3779b97f4a7c15ULL;
     constexpr std::uint64_t odd2 = 0xc2b2ae3d27d4eb4fULL;
-    std::uint64_t state = reinterpret_cast<std::uintptr_t>(&hash_anchor) * odd1 ^ name.size();
+    std::uint64_t state = reinterpret_cast<std::uintptr_t>(&hash_anchor) ^ name.size() * odd1;
     char const* at = name.data();
     std::size_t left = name.size();
-    while (left >= 8) {
-        std::uint64_t word;
-        __builtin_memcpy(&word, at, 8);
-        state = mix(state ^ word, odd2);
-        at += 8;
-        left -= 8;
+    for (; left > 16; at += 16, left -= 16) {
+        auto const block = ends_of(at, 16);
+        state = mix(block.front ^ state, block.back ^ odd1);
     }
-    if (left != 0) {
-        std::uint64_t word = 0;
-        __builtin_memcpy(&word, at, left);
-        state = mix(state ^ word, odd2);
-    }
-    state = mix(state ^ odd2, odd1);
-    return static_cast<std::uint32_t>(state >> 32);
+    auto const tail = ends_of(at, left);
+    state = mix(tail.front ^ state, tail.back ^ odd2);
+    return static_cast<std::uint32_t>(state ^ state >> 32);
+}
+
+[[nodiscard]] inline bool same_name(std::string_view a, std::string_view b) noexcept {
+    if (a.size() != b.size())
+        return false;
+    if (a.size() > 16)
+        return __builtin_memcmp(a.data(), b.data(), a.size()) == 0;
+    auto const left = ends_of(a.data(), a.size());
+    auto const right = ends_of(b.data(), b.size());
+    return left.front == right.front && left.back == right.back;
 }
 
 // What is wrong with the bytes as a path; errc::ok if nothing is.

@@ -48,8 +48,8 @@ public:
 
     // The entry under that name. For the writer, and for readers inside an epoch.
     [[nodiscard]] entry_id find(directory_part const& directory, name_ref name) const {
-        return directory.children.find(name.hash,
-                                       [&](entry_id child) { return (*this)[child].name() == name.text; });
+        return directory.children.find(
+            name.hash, [&](entry_id child) { return same_name((*this)[child].name(), name.text); });
     }
     [[nodiscard]] entry_id find(entry_id directory, name_ref name) const {
         return find(*(*this)[directory].directory, name);

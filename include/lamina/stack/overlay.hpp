@@ -79,14 +79,23 @@ public:
     // As path_interface has them. What the cache knows of a plain path is answered in one walk, without a lock or a node.
     [[nodiscard]] result<attributes> status(path_view path) {
         attributes found;
-        if (glance(path, found) && !found.is_symlink())
-            return found;
+        switch (glance(path, found)) {
+        case sight::present:
+            if (!found.is_symlink())
+                return found;
+            break;
+        case sight::absent: return fail(errc::enoent, operation::lookup);
+        case sight::unknown: break;
+        }
         return outer_interface::status(path);
     }
     [[nodiscard]] result<attributes> symlink_status(path_view path) {
         attributes found;
-        if (glance(path, found))
-            return found;
+        switch (glance(path, found)) {
+        case sight::present: return found;
+        case sight::absent: return fail(errc::enoent, operation::lookup);
+        case sight::unknown: break;
+        }
         return outer_interface::symlink_status(path);
     }
 
@@ -364,19 +373,19 @@ private:
         return doing(op, [&] { return detail::change_object(*core_, core_type::id_of(dir), name, judge, act); });
     }
 
-    // Whether the cache knows what lies at a path without "." or "..", links or a trailing slash.
-    [[nodiscard]] bool glance(path_view path, attributes& found) const {
+    // What can be seen of a name without a lock.
+    enum class sight : std::uint8_t { present, absent, unknown };
+    // What the cache knows of a path without "." or "..", links or a trailing slash.
+    [[nodiscard]] sight glance(path_view path, attributes& found) const {
         auto const [parent, last] = path.split_last();
-        if (last.empty() || path.bytes().back() == '/')
-            return false;
+        if (last.empty() || last == "." || last == ".." || path.bytes().back() == '/')
+            return sight::unknown;
         detail::epochs::reader const inside;
         std::size_t used = 0;
         entry_id const at = walk_down(entry_id::root, parent.bytes(), used);
-        return used == parent.bytes().size() && look(at, last, found) == sight::present;
+        return used == parent.bytes().size() ? look(at, last, found) : sight::unknown;
     }
 
-    // What can be seen of a name without a lock.
-    enum class sight : std::uint8_t { present, absent, unknown };
     // Requires: inside an epoch.
     [[nodiscard]] sight look(entry_id dir, name_ref name, attributes& found) const {
         auto const shifts = core_->entries.shifts();
@@ -397,18 +406,22 @@ private:
     }
     // Requires: inside an epoch. `used` grows by what was walked.
     [[nodiscard]] entry_id walk_down(entry_id at, std::string_view names, std::size_t& used) const {
-        for (;;) {
-            std::size_t const start = names.find_first_not_of('/', used);
+        // By hand: names are short, and the library's searches are calls.
+        for (std::size_t start = used;;) {
+            while (start < names.size() && names[start] == '/')
+                ++start;
+            std::size_t end = start;
+            while (end < names.size() && names[end] != '/')
+                ++end;
             detail::directory_part const* const part = core_->at(at).directory;
-            if (start == std::string_view::npos || part == nullptr)
+            if (start == end || part == nullptr)
                 return at;
-            auto const component = names.substr(start, names.find('/', start) - start);
-            // "." and ".." have no entries, so they end the walk too.
-            entry_id const next = core_->entries.find(*part, component);
-            if (next == entry_id::none || core_->at(next).directory == nullptr || core_->at(next).is(fact::negative))
+            // "." and ".." have no entries, so they end the walk too. A removed directory has lost its part.
+            entry_id const next = core_->entries.find(*part, names.substr(start, end - start));
+            if (next == entry_id::none || core_->at(next).directory == nullptr)
                 return at;
             at = next;
-            used = start + component.size();
+            used = start = end;
         }
     }
     [[nodiscard]] bool stood_still(std::uint32_t shifts) const noexcept {
