@@ -114,8 +114,21 @@ struct directory_record {
             recently_used.store(true, std::memory_order_relaxed);
         return fd;
     }
+    // Pins it, and is not a use: what was opened for one call only is the first to be closed again.
+    // Requires: it is open, and the tree's mutex is held.
+    [[nodiscard]] int pin_open() noexcept {
+        auto const state = descriptor_state.fetch_add(one_pin, std::memory_order_acquire);
+        return static_cast<int>(state & descriptor_mask) - 1;
+    }
     void unpin() noexcept { descriptor_state.fetch_sub(one_pin, std::memory_order_release); }
 
+    // Marks it closed, and takes back the one pin that the caller has; false, and nothing done, if there is another.
+    // Requires: the tree's mutex is held.
+    [[nodiscard]] bool close_pinned(int fd) noexcept {
+        auto ours = one_pin + static_cast<std::uint64_t>(fd) + 1;
+        // Acquire: the last call that used the descriptor is over before it is closed.
+        return descriptor_state.compare_exchange_strong(ours, 0, std::memory_order_acquire, std::memory_order_relaxed);
+    }
     [[nodiscard]] bool is_pinned() const noexcept {
         return descriptor_state.load(std::memory_order_relaxed) >= one_pin;
     }

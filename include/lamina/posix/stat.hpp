@@ -72,7 +72,8 @@ struct timespec_pair {
 }
 
 // What tells whether a directory that was opened again by its name is the one that it was. The time of birth is part
-// of it because ext4 gives the inode number of a removed directory to the very next one that is made.
+// of it because a file system may give the inode number of a removed directory to the very next one that is made:
+// ext4 does.
 struct directory_identity {
     std::uint64_t device = 0;
     std::uint64_t inode = 0;

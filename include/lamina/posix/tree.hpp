@@ -107,7 +107,7 @@ public:
         if (int const fd = record.try_pin(); fd >= 0) [[likely]]
             return pinned_directory(record, fd);
         auto again = open_again(record, false);
-        if (!again && (again.error() == errc::enoent || again.error() == errc::estale)) {
+        if (!again && again.error() == errc::estale) {
             // A rename may have been under way, or the nearest open ancestor may have been moved by others.
             std::lock_guard const guard(moves_);
             again = open_again(record, true);
@@ -211,26 +211,20 @@ public:
             if (victim == nullptr)
                 return;
             retain(*victim);
-            // Pinned, but not as a use.
-            auto ours = victim->descriptor_state.fetch_add(directory_record::one_pin, std::memory_order_acquire) +
-                        directory_record::one_pin;
+            int const fd = victim->pin_open();
             if (!victim->is_identified) {
                 guard.unlock();
-                auto const identity = identify(descriptor_in(ours));
+                auto const identity = identify(fd);
                 guard.lock();
                 set_identity(*victim, identity);
             }
-            // Acquire: the last call that used the descriptor is over before it is closed.
-            bool const closed = victim->descriptor_state.compare_exchange_strong(
-                ours, 0, std::memory_order_acquire, std::memory_order_relaxed);
-            if (closed)
+            bool const closing = victim->close_pinned(fd);
+            if (closing)
                 budget.remove(*victim);
             else
                 victim->unpin();
             guard.unlock();
-            {
-                owned_fd const closing(closed ? descriptor_in(ours) : -1);
-            }
+            owned_fd(closing ? fd : -1);
             release(victim);
             guard.lock();
         }
@@ -294,9 +288,6 @@ private:
         table_.link(record);
     }
 
-    static int descriptor_in(std::uint64_t state) noexcept {
-        return static_cast<int>(state & directory_record::descriptor_mask) - 1;
-    }
     // An open directory that cannot be identified never equals another, so once closed it is estale.
     static void set_identity(directory_record& record, std::optional<directory_identity> const& identity) noexcept {
         record.identity = identity.value_or(directory_identity{});
@@ -305,7 +296,7 @@ private:
     // Requires: it is open. Gives the lock up meanwhile.
     void identify_record(directory_record& record, std::unique_lock<std::mutex>& guard) {
         retain(record);
-        int const fd = record.try_pin();
+        int const fd = record.pin_open();
         guard.unlock();
         auto const identity = identify(fd);
         guard.lock();
@@ -326,7 +317,7 @@ private:
         auto const state = record.descriptor_state.exchange(0, std::memory_order_acquire);
         if (record.parent != nullptr)
             record.budget->remove(record);
-        return owned_fd(descriptor_in(state));
+        return owned_fd(static_cast<int>(state & directory_record::descriptor_mask) - 1);
     }
     static void drop(descriptor_budget& budget) noexcept {
         if (--budget.users == 0)
@@ -348,12 +339,13 @@ private:
                 return fail(errc::estale);
             identity = record.identity;
             retain(*start);
-            at.emplace(*start, start->try_pin());
+            at.emplace(*start, start->pin_open());
         }
         auto opened = open_directory_below(at->fd(), path, record.how);
         auto code = opened ? errc::ok : static_cast<errc>(errno);
-        if (code == errc::enotdir || code == errc::eloop || code == errc::exdev)
-            code = errc::estale;  // something else has its name
+        // Nothing or something else has its name: it was removed, or others moved it, and nobody can tell which.
+        if (code == errc::enoent || code == errc::enotdir || code == errc::eloop || code == errc::exdev)
+            code = errc::estale;
         if (opened && identify(opened.get()) != identity)
             code = errc::estale;
         at.reset();
@@ -363,7 +355,7 @@ private:
         std::lock_guard const guard(mutex_);
         if (!record.is_open())
             open(record, std::move(opened));
-        return pinned_directory(record, record.try_pin());
+        return pinned_directory(record, record.pin_open());
     }
 
     // The names that lead to `record` from its nearest open ancestor, or from the root, which is returned. Null if

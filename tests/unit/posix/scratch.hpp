@@ -63,6 +63,20 @@ inline std::size_t open_descriptors() {
     return count - 3;  // ".", "..", and the one that counts
 }
 
+// Whether some descriptor of this process names `path`, which must be the object's path at this moment.
+inline bool is_open(std::string const& path) {
+    DIR* const all = ::opendir("/proc/self/fd");
+    REQUIRE(all != nullptr);
+    bool found = false;
+    while (auto const* const entry = ::readdir(all)) {
+        char target[4096];
+        auto const size = ::readlinkat(::dirfd(all), entry->d_name, target, sizeof target);
+        found = found || (size > 0 && std::string_view(target, static_cast<std::size_t>(size)) == path);
+    }
+    ::closedir(all);
+    return found;
+}
+
 inline std::string read_whole(lamina::posix_file& file) {
     std::string bytes(std::size_t{1} << 16, '\0');
     auto const got = file.read_at(std::as_writable_bytes(std::span(bytes)), 0);
