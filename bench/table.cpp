@@ -32,7 +32,11 @@ std::string time_text(double ns) {
     return text("%.4g ms", ns / 1e6);
 }
 
-std::string ratio_text(double ratio) { return ratio < 10 ? text("%.3f", ratio) : text("%.0f", ratio); }
+std::string ratio_text(double ratio) {
+    if (ratio < 0.01)
+        return text("%.1e", ratio);
+    return ratio < 10 ? text("%.3f", ratio) : text("%.0f", ratio);
+}
 
 std::string quoted(std::string_view raw) {
     std::string out = "\"";

@@ -83,6 +83,9 @@ public:
 
     [[nodiscard]] shape const& form() const { return shape_; }
     [[nodiscard]] fs::path const& base() const { return base_; }
+    [[nodiscard]] unsigned layer_of(unsigned file) const {
+        return shape_.place == placement::lowest ? shape_.layers - 1 : file / shape_.directories % shape_.layers;
+    }
     // A layer of the tree, 0 the topmost. Not to be changed by anybody.
     [[nodiscard]] fs::path lower(unsigned layer) const { return base_ / ("l" + std::to_string(layer)); }
     // The whole tree in one directory.
@@ -96,9 +99,6 @@ public:
 
 private:
     [[nodiscard]] std::string directory_of(unsigned file) const { return directory(file % shape_.directories); }
-    [[nodiscard]] unsigned layer_of(unsigned file) const {
-        return shape_.place == placement::lowest ? shape_.layers - 1 : file / shape_.directories % shape_.layers;
-    }
     template <class Wanted>
     void write_to(fs::path const& root, Wanted wanted) const {
         for (unsigned i = 0; i < shape_.directories; ++i)

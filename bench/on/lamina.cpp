@@ -1,0 +1,40 @@
+// lamina::overlay over plain directories: what the kernel's overlay is given too.
+#include "../all.ipp"
+#include "overlay.hpp"
+
+namespace {
+
+using directory = lamina::posix_directory;
+using overlay_type = decltype(lamina::overlay(
+    lamina::upper(std::declval<directory>(), std::declval<directory>()),
+    lamina::lower(std::declval<std::vector<directory>>()), std::declval<lamina::policy>()));
+
+class on_directories : public bench::overlay_calls<overlay_type> {
+public:
+    static constexpr char const* name = "lamina";
+    static std::string unavailable() { return {}; }
+
+    explicit on_directories(bench::tree const& of) : tree_(of), directory_(of.base() / name) { reset(); }
+    void reset() {
+        close();
+        bench::fs::remove_all(directory_);
+        bench::fs::create_directories(directory_ / "upper");
+        bench::fs::create_directories(directory_ / "work");
+        std::vector<directory> lowers;
+        for (unsigned i = 0; i < tree_.form().layers; ++i)
+            lowers.push_back(open_directory(tree_.lower(i)));
+        open(lamina::upper(open_directory(directory_ / "upper"), open_directory(directory_ / "work")),
+             lamina::lower(std::move(lowers)), lamina::policy());
+    }
+
+private:
+    static directory open_directory(bench::fs::path const& at) {
+        return bench::valid(directory::open(at.native()), "open a layer");
+    }
+    bench::tree const& tree_;
+    bench::fs::path directory_;
+};
+
+[[maybe_unused]] bool const registered = bench::add_driver<on_directories>();
+
+}  // namespace

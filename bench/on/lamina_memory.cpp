@@ -1,0 +1,35 @@
+// lamina::overlay over trees in memory.
+#include "../all.ipp"
+#include "overlay.hpp"
+
+namespace {
+
+using overlay_type = decltype(lamina::overlay(lamina::upper(std::declval<lamina::memory_tree>()),
+                                              lamina::lower(std::declval<std::vector<lamina::memory_tree>&>())));
+
+class in_memory : public bench::overlay_calls<overlay_type> {
+public:
+    static constexpr char const* name = "lamina_memory";
+    static std::string unavailable() { return {}; }
+
+    explicit in_memory(bench::tree const& of) : layers_(of.form().layers) {
+        for (auto& layer : layers_)
+            for (unsigned i = 0; i < of.form().directories; ++i)
+                bench::valid(layer.create_directories(make_path(of.directory(i))), "make a directory");
+        std::string const content(of.form().bytes, 'x');
+        for (unsigned i = 0; i < of.form().files; ++i)
+            bench::valid(layers_[of.layer_of(i)].write(make_path(of.files()[i]), content), "make a file");
+        reset();
+    }
+    void reset() {
+        close();
+        open(lamina::upper(lamina::memory_tree()), lamina::lower(layers_));
+    }
+
+private:
+    std::vector<lamina::memory_tree> layers_;  // topmost first
+};
+
+[[maybe_unused]] bool const registered = bench::add_driver<in_memory>();
+
+}  // namespace
