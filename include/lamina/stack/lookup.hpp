@@ -65,6 +65,7 @@ private:
     // Goes down `path_` from the root of one layer.
     result<void> walk_from_root(layer_number layer) {
         std::string const path = path_;  // a redirect met on the way changes path_ for the layers below, not for this one
+        std::string before;              // what was walked, by the names that the layers below know it by
         node dir = core_.layers.root(layer);
         core_.layers.retain(layer, dir);
         bool xattr_whiteouts = false;
@@ -79,7 +80,6 @@ private:
                 outcome = unexpected(said.error());
                 break;
             }
-            auto const before = std::string_view(path).substr(0, at);
             auto const after = last ? std::string_view() : std::string_view(path).substr(slash);
             if (last) {
                 outcome = take(layer, dir, name, *said, before, after);
@@ -109,6 +109,7 @@ private:
                 outcome = follow(layer, *marks->redirect, before, after);
             if (!outcome)
                 break;
+            before.assign(path_, 0, path_.size() - after.size()).append("/");
             at = slash + 1;
         }
         core_.layers.release(layer, dir);
