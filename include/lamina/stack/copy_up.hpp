@@ -220,6 +220,8 @@ public:
                     return core_.layers.upper().publish_at(*copy_, parent, e.hashed_name());
             return temporary_.publish(parent, e.hashed_name());
         }));
+        if (e.pins.load(std::memory_order_acquire) != 0)
+            core_.keep_open(id_, typename Core::file_variant(*std::move(copy_)));
         // A link of the lower that has other names stays one object there, so the number goes with those.
         if (from_.nlink > 1)
             e.clear(fact::inode);

@@ -8,13 +8,16 @@
 // `copies_ended` to move (copy_up.hpp). Nothing of the stack's is locked inside a backend's own locks.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <shared_mutex>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <lamina/stack/entry_table.hpp>
 #include <lamina/stack/inode.hpp>
@@ -47,6 +50,9 @@ struct stack_core {
     mutable std::shared_mutex tree;
     std::atomic<std::uint32_t> copies_ended{0};
     std::uint64_t const device = std::uint64_t{0x6c616d} << 32 | next_overlay_device.fetch_add(1);
+
+    // Copies of files that were open when they were copied up; few, and only while they are open.
+    std::vector<std::pair<entry_id, std::shared_ptr<file_variant>>> kept_open;
 
     // Of the upper; unused where there is none.
     node work{};                        // where things are built before they are published; retained
@@ -172,10 +178,25 @@ struct stack_core {
     void pin(entry_id id) const noexcept { at(id).pins.fetch_add(1, std::memory_order_relaxed); }
     void unpin(entry_id id) {
         entry& e = at(id);
-        if (e.pins.fetch_sub(1, std::memory_order_acq_rel) != 1 || !e.is(fact::removed))
+        if (e.pins.fetch_sub(1, std::memory_order_acq_rel) != 1 || (!e.is(fact::removed) && !e.is(fact::kept_open)))
             return;
+        std::shared_ptr<file_variant> last;  // closed after the lock is given up
         exclusive_lock const lock(tree);
+        if (e.is(fact::kept_open) && e.pins.load(std::memory_order_acquire) == 0) {
+            auto const kept = find_kept(id);
+            last = std::move(kept->second);
+            kept_open.erase(kept);
+            e.clear(fact::kept_open);
+        }
         free_if_unused(id);
+    }
+    // For the handles that were opened on the lower file: they go on in the copy. Requires: tree lock, exclusive.
+    void keep_open(entry_id id, file_variant copy) {
+        kept_open.emplace_back(id, std::make_shared<file_variant>(std::move(copy)));
+        at(id).set(fact::kept_open);
+    }
+    [[nodiscard]] auto find_kept(entry_id id) {
+        return std::find_if(kept_open.begin(), kept_open.end(), [id](auto const& k) { return k.first == id; });
     }
     // Requires: tree lock, exclusive.
     void free_if_unused(entry_id id) {

@@ -83,6 +83,7 @@ enum class fact : std::uint16_t {
     plain_data = 1024,    // a regular file that was found to be no metacopy
     listed = 2048,        // visible, and in the directory's `order`
     met = 4096,           // seen by the listing that is under way
+    kept_open = 8192,     // copied up while it was open: the stack keeps the copy open for those handles
 };
 
 struct alignas(64) entry {

@@ -1,18 +1,23 @@
 // An open file of an overlay: the file of one layer, and the entry whose cached attributes its writes make stale.
 //
-// Concurrency: as the layer's own file. A handle opened for reading before a copy-up goes on reading the lower file (the
-// kernel's does not; the next version will follow it).
+// A handle that was opened on a lower file follows the file when it is copied up: from then on it reads the copy, so it sees what
+// others write. It is itself never written through: a lower file is opened for reading only, and what a read-only handle may
+// change all the same (mode, owner, times, attributes, as fchmod(2) and its like) brings the file into the upper first.
+//
+// Concurrency: as the layer's own file; following takes the tree lock once.
 // Requires: the overlay outlives its files.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string_view>
 #include <utility>
 #include <variant>
 
-#include <lamina/stack/core.hpp>
+#include <lamina/stack/copy_up.hpp>
 
 namespace lamina {
 
@@ -22,71 +27,73 @@ class overlay_file {
     using entry_id = detail::entry_id;
 
 public:
-    // Takes over one pin of `id`.
-    overlay_file(Core& core, entry_id id, inner_type inner) : core_(&core), id_(id), inner_(std::move(inner)) {}
+    // Takes over one pin of `id`. `layer` is where `inner` lies.
+    overlay_file(Core& core, entry_id id, layer_number layer, inner_type inner)
+        : core_(&core), id_(id), layer_(layer), inner_(std::move(inner)) {}
+    // Requires of a move: nobody else uses either.
     overlay_file(overlay_file&& other) noexcept
-        : core_(other.core_), id_(std::exchange(other.id_, entry_id::none)), inner_(std::move(other.inner_)) {}
+        : core_(other.core_), id_(std::exchange(other.id_, entry_id::none)), layer_(other.layer_),
+          inner_(std::move(other.inner_)), copy_(std::move(other.copy_)), followed_(other.followed_.load()) {}
     overlay_file& operator=(overlay_file&& other) noexcept {
         std::swap(core_, other.core_);
         std::swap(id_, other.id_);
+        std::swap(layer_, other.layer_);
         std::swap(inner_, other.inner_);
+        std::swap(copy_, other.copy_);
+        followed_.store(other.followed_.exchange(followed_.load()));
         return *this;
     }
     ~overlay_file() {
+        copy_.reset();
         if (id_ != entry_id::none)
             core_->unpin(id_);
     }
 
     [[nodiscard]] result<std::size_t> read_at(std::span<std::byte> out, std::uint64_t offset) {
-        return std::visit([&](auto& f) { return f.read_at(out, offset); }, inner_);
+        return std::visit([&](auto& f) { return f.read_at(out, offset); }, now());
     }
     [[nodiscard]] result<std::uint64_t> next_data(std::uint64_t offset) {
-        return std::visit([&](auto& f) { return f.next_data(offset); }, inner_);
+        return std::visit([&](auto& f) { return f.next_data(offset); }, now());
     }
     [[nodiscard]] result<std::uint64_t> next_hole(std::uint64_t offset) {
-        return std::visit([&](auto& f) { return f.next_hole(offset); }, inner_);
+        return std::visit([&](auto& f) { return f.next_hole(offset); }, now());
     }
     // With the overlay's inode number.
     [[nodiscard]] result<attributes> status() {
-        LAMINA_TRY(auto found, std::visit([](auto& f) { return f.status(); }, inner_));
+        LAMINA_TRY(auto found, std::visit([](auto& f) { return f.status(); }, now()));
         detail::exclusive_lock const lock(core_->tree);
         found.id = {core_->device, core_->number(id_, found.id)};
         return found;
     }
 
-    // The rest answers ebadf where the file is one of a read-only layer.
+    // ebadf unless opened for writing.
     [[nodiscard]] result<std::size_t> write_at(std::span<std::byte const> bytes, std::uint64_t offset) {
-        return changing<std::size_t>([&](auto& f) { return f.write_at(bytes, offset); });
+        return writing<std::size_t>([&](auto& f) { return f.write_at(bytes, offset); });
     }
     [[nodiscard]] result<std::size_t> append(std::span<std::byte const> bytes) {
-        return changing<std::size_t>([&](auto& f) { return f.append(bytes); });
+        return writing<std::size_t>([&](auto& f) { return f.append(bytes); });
     }
     [[nodiscard]] result<void> resize(std::uint64_t size) {
-        return changing<void>([&](auto& f) { return f.resize(size); });
+        return writing<void>([&](auto& f) { return f.resize(size); });
     }
+
+    // These may copy the file up. Errors: also estale for a lower file whose name is gone.
     [[nodiscard]] result<void> set_mode(mode_bits mode) {
-        return changing<void>([&](auto& f) { return f.set_mode(mode); });
+        return changing([&](auto& f) { return f.set_mode(mode); });
     }
     [[nodiscard]] result<void> set_owner(user_id uid, group_id gid) {
-        return changing<void>([&](auto& f) { return f.set_owner(uid, gid); });
+        return changing([&](auto& f) { return f.set_owner(uid, gid); });
     }
     [[nodiscard]] result<void> set_times(time_change const& times) {
-        return changing<void>([&](auto& f) { return f.set_times(times); });
+        return changing([&](auto& f) { return f.set_times(times); });
     }
     [[nodiscard]] result<void> set_xattr(std::string_view key, std::string_view value, xattr_flags flags) {
         LAMINA_TRY(auto const stored, mark::escape(core_->layers.style(0).space, key));
-        return changing<void>([&](auto& f) { return f.set_xattr(stored, value, flags); });
+        return changing([&](auto& f) { return f.set_xattr(stored, value, flags); });
     }
     // Nothing to do for a file of a lower: it is never written.
     [[nodiscard]] result<void> sync(sync_kind kind) {
-        return std::visit(
-            [&]<class F>(F& f) -> result<void> {
-                if constexpr (writable_file<F>)
-                    return f.sync(kind);
-                else
-                    return {};
-            },
-            inner_);
+        return on<void>(now(), [&](auto& f) { return f.sync(kind); }, result<void>());
     }
 
     [[nodiscard]] result<std::uint64_t> copy_range_from(overlay_file& from, std::uint64_t from_offset,
@@ -100,37 +107,91 @@ public:
     }
 
 private:
+    // The file to read from.
+    [[nodiscard]] inner_type& now() {
+        if (layer_ == 0)
+            return inner_;
+        if (inner_type* const copy = followed_.load(std::memory_order_acquire); copy != nullptr)
+            return *copy;
+        if (!core_->at(id_).is(detail::fact::kept_open))
+            return inner_;
+        detail::exclusive_lock const lock(core_->tree);
+        return follow();
+    }
+    // Requires: tree lock, exclusive; the copy is kept open, which it is for as long as this pins the entry.
+    inner_type& follow() {
+        if (copy_ == nullptr) {
+            copy_ = core_->find_kept(id_)->second;
+            followed_.store(copy_.get(), std::memory_order_release);
+        }
+        return *copy_;
+    }
+
+    // act(file) where the layer's files can be written, else `otherwise`.
     template <class T, class F>
-    result<T> changing(F&& f) {
-        auto outcome = std::visit(
+    static result<T> on(inner_type& inner, F&& act, result<T> otherwise) {
+        return std::visit(
             [&]<class G>(G& file) -> result<T> {
                 if constexpr (writable_file<G>)
-                    return f(file);
+                    return act(file);
                 else
-                    return fail(errc::ebadf);
+                    return otherwise;
             },
-            inner_);
+            inner);
+    }
+    template <class T, class F>
+    result<T> writing(F&& act) {
+        if (layer_ != 0)
+            return fail(errc::ebadf, operation::write);
+        auto outcome = on<T>(inner_, act, fail(errc::ebadf, operation::write));
         // Also after a failure: a part may have been written.
         core_->at(id_).forget_attributes();
         return outcome;
     }
+    template <class F>
+    result<void> changing(F&& act) {
+        if constexpr (!Core::writable) {
+            return fail(errc::erofs);
+        } else {
+            if (layer_ != 0)
+                LAMINA_CHECK(bring_up());
+            auto outcome = on<void>(now(), act, fail(errc::erofs));
+            core_->at(id_).forget_attributes();
+            return outcome;
+        }
+    }
+    result<void> bring_up() {
+        detail::exclusive_lock lock(core_->tree);
+        while (!core_->at(id_).is(detail::fact::kept_open)) {
+            if (core_->at(id_).is(detail::fact::removed))
+                return fail(errc::estale);
+            LAMINA_CHECK(detail::copy_up(*core_, lock, id_));
+        }
+        follow();
+        return {};
+    }
     template <class T, class F>
-    result<T> between(overlay_file& from, F&& f) {
+    result<T> between(overlay_file& from, F&& act) {
+        if (layer_ != 0)
+            return fail(errc::ebadf, operation::write);
         auto outcome = std::visit(
             [&]<class To, class From>(To& to, From& source) -> result<T> {
                 if constexpr (writable_file<To> && copies_from<To, From>)
-                    return f(to, source);
+                    return act(to, source);
                 else
                     return fail(errc::eopnotsupp);
             },
-            inner_, from.inner_);
+            inner_, from.now());
         core_->at(id_).forget_attributes();
         return outcome;
     }
 
     Core* core_;
     entry_id id_;
+    layer_number layer_;
     inner_type inner_;
+    std::shared_ptr<inner_type> copy_;            // of a lower file, once this handle has followed it
+    std::atomic<inner_type*> followed_{nullptr};  // the same, for readers
 };
 
 }  // namespace lamina

@@ -224,7 +224,7 @@ public:
     {
         return doing(operation::create, [&]() -> result<file_type> {
             LAMINA_TRY(auto made, detail::create_file(*core_, core_type::id_of(dir), name, mode));
-            return file_type(*core_, made.id, typename core_type::file_variant(std::move(made.file)));
+            return file_type(*core_, made.id, 0, typename core_type::file_variant(std::move(made.file)));
         });
     }
     [[nodiscard]] result<void> create_directory_at(node dir, name_ref name, mode_bits mode)
@@ -461,7 +461,7 @@ private:
         LAMINA_TRY(auto opened,
                    core_->layers.open(place.layer, place.directory, core_->at(id).hashed_name(), flags));
         core_->pin(id);
-        return file_type(*core_, id, std::move(opened));
+        return file_type(*core_, id, place.layer, std::move(opened));
     }
     [[nodiscard]] result<file_type> open_for_writing(node dir, name_ref name, open_flags flags) {
         return doing(operation::open, [&]() -> result<file_type> {
