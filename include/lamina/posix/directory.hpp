@@ -130,7 +130,7 @@ public:
                     return fail(errc::ebusy, op);
                 return tree().move(detail::record_of(from), old_name, detail::record_of(to), new_name,
                                    has(flags, rename_flags::exchange),
-                                   [&] { return rename(source, old_text, target, text, flags); });
+                                   [&] { return rename_entry(source, old_text, target, text, flags); });
             });
         });
     }
@@ -224,8 +224,8 @@ public:
 private:
     posix_directory(owned_fd root, posix_options const& options) : directory_reading(std::move(root), options) {}
 
-    [[nodiscard]] static result<void> rename(int source, char const* old_text, int target, char const* text,
-                                             rename_flags flags) {
+    [[nodiscard]] static result<void> rename_entry(int source, char const* old_text, int target, char const* text,
+                                                   rename_flags flags) {
         static_assert(static_cast<unsigned>(rename_flags::no_replace) == RENAME_NOREPLACE &&
                       static_cast<unsigned>(rename_flags::exchange) == RENAME_EXCHANGE &&
                       static_cast<unsigned>(rename_flags::whiteout) == RENAME_WHITEOUT);
