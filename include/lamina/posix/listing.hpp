@@ -14,6 +14,7 @@
 
 #include <lamina/core/dirent.hpp>
 #include <lamina/posix/fd.hpp>
+#include <lamina/posix/name.hpp>
 #include <lamina/posix/syscalls.hpp>
 
 namespace lamina::detail {
@@ -37,10 +38,23 @@ inline constexpr std::size_t dirent_inode = 0, dirent_size = 16, dirent_type = 1
 // Opens a directory for reading, beside its descriptor for *at calls. Access times stay as they are where that is
 // granted.
 [[nodiscard]] inline owned_fd open_for_listing(int directory, bool no_atime) noexcept {
-    int const flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-    owned_fd opened(uninterrupted([&] { return ::openat(directory, ".", no_atime ? flags | O_NOATIME : flags); }));
-    if (!opened && no_atime && errno == EPERM)
-        opened = owned_fd(uninterrupted([&] { return ::openat(directory, ".", flags); }));
+    auto const open_as = [&](char const* path, bool quiet) {
+        int const flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | (quiet ? O_NOATIME : 0);
+        return owned_fd(uninterrupted([&] { return ::openat(directory, path, flags); }));
+    };
+    auto const open_at = [&](char const* path) {
+        owned_fd opened = open_as(path, no_atime);
+        if (!opened && no_atime && errno == EPERM)
+            opened = open_as(path, false);
+        return opened;
+    };
+    owned_fd opened = open_at(".");
+    // To look up "." takes search permission, to list a directory does not: its link in /proc asks for none.
+    if (!opened && errno == EACCES) {
+        opened = open_at(proc_path(directory, "").c_str());
+        if (!opened && errno == ENOENT)
+            errno = EACCES;  // no /proc
+    }
     return opened;
 }
 

@@ -3,6 +3,7 @@
 // that the call is confined to, so the last door is locked too: 4 ns beside a system call.
 #pragma once
 
+#include <cstdio>
 #include <cstring>
 #include <string_view>
 
@@ -63,6 +64,20 @@ public:
 private:
     errc judged_ = errc::ok;
     char bytes_[xattr_name_max + 1];
+};
+
+// "/proc/thread-self/fd/7", a link that leads to the open object itself; or with a name behind it. Not "self": a thread
+// may have descriptors of its own, and the number of one of ours in another table is some other object.
+class proc_path {
+public:
+    proc_path(int fd, char const* name) noexcept {
+        char const* const between = *name == '\0' ? "" : "/";
+        std::snprintf(bytes_, sizeof bytes_, "/proc/thread-self/fd/%d%s%s", fd, between, name);
+    }
+    [[nodiscard]] char const* c_str() const noexcept { return bytes_; }
+
+private:
+    char bytes_[40 + name_max];
 };
 
 }  // namespace lamina::detail

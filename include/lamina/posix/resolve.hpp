@@ -41,8 +41,8 @@ struct resolution {
 // As many bytes as one system call takes as a path.
 inline constexpr std::size_t path_bytes_max = 4095;
 
-// Asks once per process whether openat2 is there. EPERM means a filter that is older than the call: opening "." has
-// no other reason to fail so.
+// Asks once per process whether openat2 is there. EPERM means a filter that is older than the call: opening "." has no
+// other reason to fail so. ENOSYS may also come later, when a process puts itself under a filter.
 inline void look_for_openat2() noexcept {
     static bool const looked = [] {
         sys::open_how const how{O_PATH | O_DIRECTORY | O_CLOEXEC, 0, sys::resolve_beneath};
@@ -52,6 +52,15 @@ inline void look_for_openat2() noexcept {
         return true;
     }();
     static_cast<void>(looked);
+}
+
+// Sets errno; ENOSYS is remembered, and the caller has another way.
+[[nodiscard]] inline owned_fd open_in_one_call(int directory, char const* path, int flags, resolution how) noexcept {
+    sys::open_how const request{static_cast<std::uint64_t>(flags), 0, how.resolve_flags()};
+    owned_fd opened(uninterrupted([&] { return sys::openat2(directory, path, request); }));
+    if (!opened && errno == ENOSYS)
+        sys::lacks_openat2.store(true, std::memory_order_relaxed);
+    return opened;
 }
 
 // Whether `opened` is the root of a mount, or lies in another file system than the directory that it was found in.
@@ -72,10 +81,9 @@ inline void look_for_openat2() noexcept {
     int const all = flags | O_NOFOLLOW | O_CLOEXEC;
     if (how.cross_mounts)
         return owned_fd(uninterrupted([&] { return ::openat(directory, name, all); }));
-    if (how.has_openat2()) {
-        sys::open_how const request{static_cast<std::uint64_t>(all), 0, how.resolve_flags()};
-        return owned_fd(uninterrupted([&] { return sys::openat2(directory, name, request); }));
-    }
+    if (how.has_openat2())
+        if (owned_fd opened = open_in_one_call(directory, name, all, how); opened || errno != ENOSYS)
+            return opened;
     // O_TRUNC would have its effect before the mount is recognised.
     owned_fd opened(uninterrupted([&] { return ::openat(directory, name, all & ~O_TRUNC); }));
     if (!opened)
@@ -96,12 +104,12 @@ inline constexpr int directory_flags = O_PATH | O_DIRECTORY;
 // Opens the directory that lies at `path` below `directory`, of any length. `path` is single components with one
 // slash between two; it is scratch space for the call. Sets errno, empty on failure.
 [[nodiscard]] inline owned_fd open_directory_below(int directory, std::string& path, resolution how) noexcept {
-    bool const whole = how.has_openat2();
     owned_fd reached;
     std::size_t start = 0;
     for (;;) {
+        bool const at_once = how.has_openat2();
         std::size_t end = path.size();
-        if (!whole)
+        if (!at_once)
             end = path.find('/', start);
         else if (end - start > path_bytes_max)
             end = path.rfind('/', start + path_bytes_max);
@@ -112,11 +120,14 @@ inline constexpr int directory_flags = O_PATH | O_DIRECTORY;
             path[end] = '\0';
         int const from = reached ? reached.get() : directory;
         owned_fd next;
-        if (whole) {
-            sys::open_how const request{directory_flags | O_NOFOLLOW | O_CLOEXEC, 0, how.resolve_flags()};
-            next = owned_fd(uninterrupted([&] { return sys::openat2(from, path.c_str() + start, request); }));
-        } else {
+        if (at_once)
+            next = open_in_one_call(from, path.c_str() + start, directory_flags | O_NOFOLLOW | O_CLOEXEC, how);
+        else
             next = open_name(from, path.c_str() + start, directory_flags, how);
+        if (!next && at_once && errno == ENOSYS) {
+            if (!last)
+                path[end] = '/';
+            continue;
         }
         if (!next || last)
             return next;

@@ -1,10 +1,9 @@
 // Extended attributes of the object that a directory and a name tell, without following a link and without opening
 // anything.
 //
-// Decided here: Linux 6.13 has calls for that. On older kernels the path "/proc/thread-self/fd/<directory>/<name>"
-// and the calls that do not follow the last component do the same; "thread-self", because a thread may have
-// descriptors of its own, and the number of one of ours in another table is some other object. Where /proc is not
-// mounted either: eopnotsupp.
+// Decided here: Linux 6.13 has calls for that. On older kernels the directory's link in /proc with the name behind it
+// (proc_path), and the calls that do not follow the last component, do the same. Where /proc is not mounted either:
+// eopnotsupp.
 //
 // The empty name, the directory itself, is asked for as ".", since its descriptor is one that only *at calls take;
 // where the process may not search that directory, as the target of its link in /proc.
@@ -18,7 +17,6 @@
 
 #include <cerrno>
 #include <cstddef>
-#include <cstdio>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,19 +29,6 @@
 #include <lamina/posix/resolve.hpp>
 
 namespace lamina::detail {
-
-// "/proc/thread-self/fd/7", or with a name behind it.
-class proc_path {
-public:
-    proc_path(int fd, char const* name) noexcept {
-        char const* const between = *name == '\0' ? "" : "/";
-        std::snprintf(bytes_, sizeof bytes_, "/proc/thread-self/fd/%d%s%s", fd, between, name);
-    }
-    [[nodiscard]] char const* c_str() const noexcept { return bytes_; }
-
-private:
-    char bytes_[40 + name_max];
-};
 
 // direct(name) is the call of Linux 6.13; by_path(path, follow) the one for every kernel.
 template <class Direct, class ByPath>
