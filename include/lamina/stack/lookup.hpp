@@ -162,6 +162,7 @@ private:
         std::string path;
         if (target.front() == '/') {
             from_root_ = true;
+            stop_ = false;  // an opaque directory on the way here cuts its own tree off, not where this leads
             path.assign(target, 1);
         } else {
             path.assign(before).append(target);
