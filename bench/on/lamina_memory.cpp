@@ -21,6 +21,10 @@ public:
             bench::valid(layers_[of.layer_of(i)].write(make_path(of.files()[i]), content), "make a file");
         reset();
     }
+    in_memory(in_memory const&) = delete;
+    in_memory& operator=(in_memory const&) = delete;
+    ~in_memory() { close(); }  // before the layers that it refers to
+
     void reset() {
         close();
         open(lamina::upper(lamina::memory_tree()), lamina::lower(layers_));
