@@ -64,6 +64,24 @@ template <class Fixture>
     return true;
 }
 
+// What not every stack of layers keeps up over a copy-up, and a fixture may say that its tree does not, in a static member
+// `bool promises(conformance::promise)`.
+enum class promise {
+    links_stay_links,  // names of one object in a lower layer stay names of one object
+    handles_follow,    // a file that was opened before shows what came after
+};
+
+template <class Fixture>
+[[nodiscard]] bool no_promise(promise wanted, std::string_view what) {
+    if constexpr (requires { Fixture::promises(wanted); }) {
+        if (!Fixture::promises(wanted)) {
+            WARN("left out: this configuration does not promise that " << what);
+            return true;
+        }
+    }
+    return false;
+}
+
 template <class B>
 [[nodiscard]] std::vector<std::string> names_in(B& tree, lamina::path_view directory) {
     std::vector<std::string> names;
