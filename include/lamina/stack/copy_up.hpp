@@ -32,9 +32,13 @@
 #include <lamina/backend/file_copy.hpp>
 #include <lamina/core/xattr.hpp>
 #include <lamina/stack/lookup.hpp>
+#include <lamina/stack/metacopy.hpp>
 #include <lamina/stack/work.hpp>
 
 namespace lamina::detail {
+
+// What a change is about, and so what must be in the upper before it.
+enum class wanted : std::uint8_t { metadata, data };
 
 inline constexpr std::uint64_t all_data = std::numeric_limits<std::uint64_t>::max();
 
@@ -168,10 +172,11 @@ class file_copy_up {
     using upper_file = file_of<upper_type>;
 
 public:
-    // Requires: tree lock, exclusive; a visible regular file of a lower. Marks the entry. At most `limit` bytes will be copied.
-    file_copy_up(Core& core, entry_id id, attributes const& from, std::uint64_t limit)
+    // Requires: tree lock, exclusive; a visible regular file of a lower. Marks the entry. At most `limit` bytes will be copied;
+    // a shell gets none, and the mark that its data lies below.
+    file_copy_up(Core& core, entry_id id, attributes const& from, std::uint64_t limit, bool shell)
         : core_(core), id_(id), from_(from), place_(core.where(id)), name_(core.at(id).name()),
-          size_(std::min(from.size, limit)), temporary_(core) {
+          size_(std::min(from.size, limit)), shell_(shell), temporary_(core) {
         core_.layers.retain(place_.layer, place_.directory);
         core_.at(id_).set(fact::copying);
     }
@@ -188,6 +193,22 @@ public:
         core_.copies_ended.notify_all();
     }
 
+    // Opens what is to be copied. Requires: tree lock, exclusive.
+    [[nodiscard]] result<void> open() {
+        if (shell_ || size_ == 0)
+            return {};
+        LAMINA_CHECK(judge_data(core_, id_));
+        if (core_.at(id_).is(fact::metacopy)) {
+            search<Core> below(core_);
+            LAMINA_CHECK(find_data(core_, id_, below));
+            auto const& data = *below.data;
+            LAMINA_TRY(source_, core_.layers.open(data.layer, data.directory, data.name, open_flags::read));
+        } else {
+            LAMINA_TRY(source_, core_.layers.open(place_.layer, place_.directory, name_, open_flags::read));
+        }
+        return {};
+    }
+
     // Steps 2 to 6. Requires: no lock.
     [[nodiscard]] result<void> build() {
         LAMINA_CHECK(make());
@@ -200,6 +221,8 @@ public:
                                  [&](std::string const& key, std::string const& value) {
                                      return copy_->set_xattr(key, value, xattr_flags::none);
                                  }));
+        if (shell_)
+            LAMINA_CHECK(copy_->set_xattr(mark::key(core_.layers.style(0).space, mark::metacopy), {}, xattr_flags::none));
         if (made.mode != from_.mode || !same_owner)
             LAMINA_CHECK(copy_->set_mode(from_.mode));
         auto times = time_change::both(from_.atime, from_.mtime);
@@ -220,7 +243,10 @@ public:
                     return core_.layers.upper().publish_at(*copy_, parent, e.hashed_name());
             return temporary_.publish(parent, e.hashed_name());
         }));
-        if (e.pins.load(std::memory_order_acquire) != 0)
+        e.put(fact::metacopy, shell_);
+        e.put(fact::plain_data, !shell_);
+        // (An open handle reads on below while this is a shell.)
+        if (!shell_ && e.pins.load(std::memory_order_acquire) != 0)
             core_.keep_open(id_, typename Core::file_variant(*std::move(copy_)));
         // A link of the lower that has other names stays one object there, so the number goes with those.
         if (from_.nlink > 1)
@@ -251,19 +277,20 @@ private:
     }
 
     result<void> fill() {
-        if (size_ == 0)
-            return from_.size == 0 ? result<void>() : copy_->resize(0);
-        LAMINA_TRY(auto source, core_.layers.open(place_.layer, place_.directory, name_, open_flags::read));
+        if (shell_)
+            return copy_->resize(from_.size);
+        if (!source_)
+            return {};
         auto const room = static_cast<std::size_t>(std::min<std::uint64_t>(size_ + 1, 64 * 1024));
         auto const buffer = std::make_unique_for_overwrite<std::byte[]>(room);
         attributes known = from_;
         known.size = size_;
         // A clone takes a whole file, and for a small one it costs more than its bytes.
         auto able = core_.upper_able;
-        if (size_ != from_.size || size_ < 64 * 1024)
+        if (size_ != from_.size || size_ < 64 * 1024 || core_.at(id_).is(fact::metacopy))
             able = able.without(capability::clone);
         auto done = std::visit(
-            [&](auto& file) { return copy_content(file, *copy_, known, able, std::span(buffer.get(), room)); }, source);
+            [&](auto& file) { return copy_content(file, *copy_, known, able, std::span(buffer.get(), room)); }, *source_);
         if (!done && done.error().op == operation::read)
             return unexpected(done.error().in_layer(place_.layer));
         return done;
@@ -275,17 +302,33 @@ private:
     location place_;
     std::string name_;
     std::uint64_t size_;
+    bool const shell_;
     temporary<Core> temporary_;
+    std::optional<typename Core::file_variant> source_;
     std::optional<upper_file> copy_;
     bool unnamed_ = false;
 };
+
+// Whether an object is in the upper as far as a change needs it there. Requires: tree lock, exclusive; visible.
+// Errors: eperm for a metacopy that the policy refuses.
+template <class Core>
+[[nodiscard]] result<bool> is_up(Core& core, entry_id id, wanted what) {
+    if (!core.in_upper(id))
+        return false;
+    if (what == wanted::metadata || core.at(id).type != file_type::regular)
+        return true;
+    LAMINA_CHECK(judge_data(core, id));
+    return !core.at(id).is(fact::metacopy);
+}
 
 // Brings a visible object into the upper. On success the caller looks its name up again: either the entry is in the upper now,
 // or (while this waited or copied) it was removed or replaced. Requires: `lock` holds the tree lock; it is given up and taken
 // again where data is copied. Errors: what the layers report; then the view is as it was.
 template <class Core>
-[[nodiscard]] result<void> copy_up(Core& core, exclusive_lock& lock, entry_id id, std::uint64_t limit = all_data) {
-    if (core.in_upper(id))
+[[nodiscard]] result<void> copy_up(Core& core, exclusive_lock& lock, entry_id id, wanted what,
+                                   std::uint64_t limit = all_data) {
+    LAMINA_TRY(bool const done_already, is_up(core, id, what));
+    if (done_already)
         return {};
     entry& e = core.at(id);
     if (e.is(fact::copying)) {
@@ -295,6 +338,8 @@ template <class Core>
         lock.lock();
         return {};
     }
+    if (core.in_upper(id))
+        return fill_data(core, lock, id, limit);
     if (e.directory != nullptr)
         return ensure_upper_directory(core, id);
     LAMINA_CHECK(ensure_upper_directory(core, e.parent));
@@ -303,12 +348,16 @@ template <class Core>
         return done ? done : result<void>(unexpected(done.error().in_layer(0)));
     }
     LAMINA_TRY(auto const from, core.fetch_attributes(id));
-    file_copy_up<Core> copy(core, id, from, limit);
-    lock.unlock();
-    result<void> built = copy.build();
-    lock.lock();
-    if (e.is(fact::removed))
-        return {};
+    bool const shell = what == wanted::metadata && core.rules.metacopy == metacopies::on;
+    file_copy_up<Core> copy(core, id, from, limit, shell);
+    result<void> built = copy.open();
+    if (built) {
+        lock.unlock();
+        built = copy.build();
+        lock.lock();
+        if (e.is(fact::removed))
+            return {};
+    }
     if (built)
         built = copy.publish();
     if (!built)

@@ -58,10 +58,13 @@ public:
     [[nodiscard]] result<std::uint64_t> next_hole(std::uint64_t offset) {
         return std::visit([&](auto& f) { return f.next_hole(offset); }, now());
     }
-    // With the overlay's inode number.
+    // As the merged view has them, with the overlay's inode number.
     [[nodiscard]] result<attributes> status() {
         LAMINA_TRY(auto found, std::visit([](auto& f) { return f.status(); }, now()));
         detail::exclusive_lock const lock(core_->tree);
+        // Below a metacopy lies data with another's mode and times.
+        if (layer_ != 0 && !core_->at(id_).is(detail::fact::removed))
+            return core_->fetch_attributes(id_);
         found.id = {core_->device, core_->number(id_, found.id)};
         return found;
     }
@@ -165,7 +168,10 @@ private:
         while (!core_->at(id_).is(detail::fact::kept_open)) {
             if (core_->at(id_).is(detail::fact::removed))
                 return fail(errc::estale);
-            LAMINA_CHECK(detail::copy_up(*core_, lock, id_));
+            LAMINA_TRY(bool const up, detail::is_up(*core_, id_, detail::wanted::data));
+            if (up)
+                return fail(errc::estale);
+            LAMINA_CHECK(detail::copy_up(*core_, lock, id_, detail::wanted::data));
         }
         follow();
         return {};

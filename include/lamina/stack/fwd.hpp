@@ -7,6 +7,7 @@ namespace lamina {
 
 struct policy;
 enum class redirects : std::uint8_t;
+enum class metacopies : std::uint8_t;
 enum class ownership : std::uint8_t;
 enum class durability : std::uint8_t;
 

@@ -29,6 +29,8 @@ public:
     ~search() {
         for (auto const& l : directories)
             core_.layers.release(l.layer, l.at);
+        if (data)
+            core_.layers.release(data->layer, data->directory);
     }
 
     // What was found. `type` is unknown if nothing was.
@@ -39,6 +41,15 @@ public:
     std::string redirect;         // of the upper's directory
     bool opaque = false;          // the upper's directory is
     bool upper_whiteout = false;
+
+    // To be set before, to find out where the data of a regular file lies: the first file under its name that is no metacopy.
+    bool wants_data = false;
+    struct data_place {
+        layer_number layer;
+        node directory;  // retained
+        std::string name;
+    };
+    std::optional<data_place> data;
 
     // Looks for `name` below the directory `parent`. Requires: the tree lock, exclusive; `parent` alive. Layers above `first` are
     // left out (1: what lies below the upper).
@@ -127,12 +138,19 @@ private:
             return {};
         }
         if (!said.found.is_directory()) {
-            stop_ = true;
-            if (type == file_type::unknown) {
+            bool const first = type == file_type::unknown;
+            if (first) {
                 type = said.found.type;
                 holder = layer;
                 found = said.found;
             }
+            stop_ = true;
+            if (wants_data && said.found.is_regular() && (first || awaits_data_))
+                return take_data(layer, dir, name, before, after);
+            return {};
+        }
+        if (awaits_data_) {
+            stop_ = true;
             return {};
         }
         LAMINA_TRY(node const opened, core_.layers.open_directory(layer, dir, name));
@@ -156,6 +174,28 @@ private:
         return follow(layer, *marks.redirect, before, after);
     }
 
+    // A regular file: its data is here, or it is a metacopy and the layers below are asked.
+    result<void> take_data(layer_number layer, node dir, name_ref name, std::string_view before, std::string_view after) {
+        auto const style = core_.layers.style(layer);
+        if (style.format == whiteout_format::kernel) {
+            LAMINA_TRY(auto const metacopy,
+                       core_.layers.get_xattr(layer, dir, name, mark::key(style.space, mark::metacopy)));
+            if (metacopy) {
+                awaits_data_ = true;
+                stop_ = false;
+                LAMINA_TRY(auto const moved,
+                           core_.layers.get_xattr(layer, dir, name, mark::key(style.space, mark::redirect)));
+                if (!moved)
+                    return {};
+                LAMINA_TRY(auto const target, mark::read_redirect(*moved));
+                return follow(layer, target, before, after);
+            }
+        }
+        core_.layers.retain(layer, dir);
+        data = data_place{layer, dir, std::string(name.text)};
+        return {};
+    }
+
     result<void> follow(layer_number layer, std::string const& target, std::string_view before, std::string_view after) {
         if (core_.rules.redirect == redirects::refuse)
             return fail(errc::eperm, operation::lookup, layer);
@@ -176,6 +216,7 @@ private:
     std::string path_;        // under which the next layer is asked: a name, or with from_root_ a path without leading '/'
     bool from_root_ = false;
     bool stop_ = false;
+    bool awaits_data_ = false;  // a metacopy was met
 };
 
 // The entry of a name, if the cache can tell: the entry (which may be negative), or `none` with `known` where the directory is
@@ -249,6 +290,21 @@ template <class Core>
     if (id == entry_id::none || core.at(id).is(fact::negative))
         return fail(errc::enoent, operation::lookup);
     return id;
+}
+
+// Under which path the layers below the upper know a directory: its own name and those above it, each replaced by the redirect
+// it has already, up to one that is absolute.
+template <class Core>
+[[nodiscard]] std::string path_in_lowers(Core const& core, entry_id id) {
+    std::string path;
+    for (; id != entry_id::root; id = core.at(id).parent) {
+        std::string const& known = core.directory(id).redirect;
+        if (known.starts_with('/'))
+            return known + path;
+        path.insert(0, known.empty() ? std::string_view(core.at(id).name()) : std::string_view(known));
+        path.insert(0, "/");
+    }
+    return path;
 }
 
 // Whether a lower layer would show something under this name if the upper had nothing there: then a removal needs a whiteout.

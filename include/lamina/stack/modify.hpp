@@ -22,10 +22,10 @@ struct place_in_upper {
 };
 
 // Brings the object that a name means into the upper. `judge(id) -> result<void>` may refuse it first; it is asked again each
-// time that the lock was given up. At most `limit` bytes of data are copied.
+// time that the lock was given up. At most `limit` bytes are copied where data is wanted.
 template <class Core, class Judge>
 [[nodiscard]] result<place_in_upper> bring_into_upper(Core& core, exclusive_lock& lock, entry_id directory, name_ref name,
-                                                      Judge&& judge, std::uint64_t limit = all_data) {
+                                                      wanted what, Judge&& judge, std::uint64_t limit = all_data) {
     for (;;) {
         if (!core.alive(directory))
             return fail(errc::enoent);
@@ -36,9 +36,10 @@ template <class Core, class Judge>
         }
         LAMINA_TRY(entry_id const id, find_present(core, directory, name));
         LAMINA_CHECK(judge(id));
-        if (core.in_upper(id))
+        LAMINA_TRY(bool const up, is_up(core, id, what));
+        if (up)
             return place_in_upper{id, core.upper_node(directory), core.at(id).hashed_name()};
-        LAMINA_CHECK(copy_up(core, lock, id, limit));
+        LAMINA_CHECK(copy_up(core, lock, id, what, limit));
     }
 }
 
@@ -47,9 +48,9 @@ inline constexpr auto judge_nothing = [](entry_id) { return result<void>(); };
 // `act(upper, directory, name)` on the object in the upper.
 template <class Core, class Judge, class Act>
 [[nodiscard]] result<void> change_object(Core& core, entry_id directory, name_ref name, Judge&& judge, Act&& act,
-                                         std::uint64_t limit = all_data) {
+                                         wanted what = wanted::metadata, std::uint64_t limit = all_data) {
     exclusive_lock lock(core.tree);
-    LAMINA_TRY(auto const place, bring_into_upper(core, lock, directory, name, judge, limit));
+    LAMINA_TRY(auto const place, bring_into_upper(core, lock, directory, name, what, judge, limit));
     result<void> done = act(core.layers.upper(), place.directory, place.name);
     core.at(place.id).forget_attributes();
     return done ? done : result<void>(unexpected(done.error().in_layer(0)));
@@ -66,7 +67,7 @@ template <class Core>
     };
     return change_object(
         core, directory, name, judge, [size](auto& upper, node at, name_ref as) { return upper.resize_at(at, as, size); },
-        size);
+        wanted::data, size);
 }
 
 // Where the extended attributes of an object are read. Requires: tree lock.
@@ -174,7 +175,8 @@ template <class Core>
             return fail(errc::eperm);
         return judge_new_name(core, to);
     };
-    LAMINA_TRY(auto const source, bring_into_upper(core, lock, from_dir, from, judge));
+    LAMINA_TRY(auto const source, bring_into_upper(core, lock, from_dir, from, wanted::metadata, judge));
+    LAMINA_CHECK(mark_moved_file(core, source.id));
     entry& original = core.at(source.id);
     auto const make = [&](node at, name_ref as) {
         return core.layers.upper().link_at(source.directory, source.name, at, as);
@@ -183,6 +185,8 @@ template <class Core>
     // One object, one number, under both names.
     original.forget_attributes();
     entry& alias = core.at(made);
+    alias.put(fact::plain_data, original.is(fact::plain_data));
+    alias.put(fact::metacopy, original.is(fact::metacopy));
     if (original.is(fact::inode)) {
         alias.inode = original.inode.load();
         alias.set(fact::inode);

@@ -189,8 +189,8 @@ public:
         return reading(dir, operation::open, [&](entry_id parent) -> result<file_type> {
             LAMINA_TRY(entry_id const id, detail::find_present(*core_, parent, name));
             LAMINA_CHECK(judge_type(id));
-            LAMINA_CHECK(judge_data(id));
-            return open_entry(id, flags);
+            LAMINA_CHECK(detail::judge_data(*core_, id));
+            return core_->at(id).is(fact::metacopy) ? open_data(id) : open_entry(id, flags);
         });
     }
 
@@ -439,22 +439,6 @@ private:
         default: return fail(errc::enxio);
         }
     }
-    // A metacopy has its data elsewhere: to read it as it lies there would show zeros. Looked at once for each file.
-    [[nodiscard]] result<void> judge_data(entry_id id) {
-        auto& e = core_->at(id);
-        if (e.is(fact::plain_data))
-            return {};
-        auto const place = core_->where(id);
-        auto const style = core_->layers.style(place.layer);
-        if (style.format == whiteout_format::kernel) {
-            LAMINA_TRY(auto const metacopy, core_->layers.get_xattr(place.layer, place.directory, e.hashed_name(),
-                                                                    mark::key(style.space, mark::metacopy)));
-            if (metacopy)
-                return fail(errc::eperm, operation::open, place.layer);
-        }
-        e.set(fact::plain_data);
-        return {};
-    }
     // Requires: tree lock, shared at least; a regular file of plain data.
     [[nodiscard]] result<file_type> open_entry(entry_id id, open_flags flags) {
         auto const place = core_->where(id);
@@ -463,6 +447,15 @@ private:
         core_->pin(id);
         return file_type(*core_, id, place.layer, std::move(opened));
     }
+    // Of a metacopy, for reading. Requires: tree lock, exclusive.
+    [[nodiscard]] result<file_type> open_data(entry_id id) {
+        detail::search<core_type> below(*core_);
+        LAMINA_CHECK(detail::find_data(*core_, id, below));
+        auto const& data = *below.data;
+        LAMINA_TRY(auto opened, core_->layers.open(data.layer, data.directory, data.name, open_flags::read));
+        core_->pin(id);
+        return file_type(*core_, id, data.layer, std::move(opened));
+    }
     [[nodiscard]] result<file_type> open_for_writing(node dir, name_ref name, open_flags flags) {
         return doing(operation::open, [&]() -> result<file_type> {
             if constexpr (!writable) {
@@ -470,13 +463,10 @@ private:
                 return fail(found ? errc::erofs : errc::enoent);
             } else {
                 detail::exclusive_lock lock(core_->tree);
-                auto const judge = [&](entry_id id) -> result<void> {
-                    LAMINA_CHECK(judge_type(id));
-                    return judge_data(id);
-                };
+                auto const judge = [&](entry_id id) { return judge_type(id); };
                 auto const limit = has(flags, open_flags::truncate) ? 0 : detail::all_data;
-                LAMINA_TRY(auto const place,
-                           detail::bring_into_upper(*core_, lock, core_type::id_of(dir), name, judge, limit));
+                LAMINA_TRY(auto const place, detail::bring_into_upper(*core_, lock, core_type::id_of(dir), name,
+                                                                      detail::wanted::data, judge, limit));
                 auto opened = open_entry(place.id, flags);
                 core_->at(place.id).forget_attributes();
                 return opened;

@@ -14,6 +14,13 @@ namespace lamina {
 //   refuse  a directory with a redirect is eperm (redirect_dir=nofollow): for layers of unknown origin
 enum class redirects : std::uint8_t { automatic, on, follow, refuse };
 
+// Changing mode, owner, times or attributes of a lower file.
+//   on      copies up what the change is about and leaves the data where it is, until something is written (metacopy=on)
+//   follow  copies whole files up, but reads such half copies where it finds them
+//   refuse  a half copy is eperm (metacopy=off): for layers of unknown origin
+// A kernel mount without metacopy=on refuses an upper's half copies, file by file.
+enum class metacopies : std::uint8_t { automatic, on, follow, refuse };
+
 // The owner of what is copied up.
 //   keep  as in the lower layer; eperm where the process may not give files away
 //   take  the process's own where it may not: for overlays without privilege. Attributes that only privilege can set
@@ -30,6 +37,8 @@ struct policy {
     mark_space marks = mark_space::automatic;
     // on where the format can store a redirect (kernel), else refuse to rename (exdev).
     redirects redirect = redirects::automatic;
+    // follow where the format can store a metacopy (kernel).
+    metacopies metacopy = metacopies::automatic;
     // keep where the upper can change owners, else take.
     ownership owner = ownership::automatic;
     durability durable = durability::none;
@@ -49,6 +58,7 @@ struct policy {
         p.format = whiteout_format::kernel;
         p.marks = mark_space::user;
         p.redirect = redirects::follow;
+        p.metacopy = metacopies::follow;
         p.owner = ownership::take;
         return p;
     }

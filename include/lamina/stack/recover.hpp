@@ -88,6 +88,8 @@ void settle_policy(Core& core) {
         rules.format = whiteout_format::kernel;
     if (rules.redirect == redirects::automatic)
         rules.redirect = redirects::on;
+    if (rules.metacopy == metacopies::automatic)
+        rules.metacopy = metacopies::follow;
     if (rules.owner == ownership::automatic)
         rules.owner = core.upper_able.has(capability::change_owner) ? ownership::keep : ownership::take;
     core.layers.set_style(0, {rules.format, rules.marks});

@@ -25,21 +25,6 @@
 
 namespace lamina::detail {
 
-// Under which path the layers below the upper know a directory: its own name and those above it, each replaced by the redirect
-// it has already, up to one that is absolute.
-template <class Core>
-[[nodiscard]] std::string path_in_lowers(Core const& core, entry_id id) {
-    std::string path;
-    for (; id != entry_id::root; id = core.at(id).parent) {
-        std::string const& known = core.directory(id).redirect;
-        if (known.starts_with('/'))
-            return known + path;
-        path.insert(0, known.empty() ? std::string_view(core.at(id).name()) : std::string_view(known));
-        path.insert(0, "/");
-    }
-    return path;
-}
-
 template <class Core>
 [[nodiscard]] bool is_below(Core const& core, entry_id id, entry_id above) {
     for (; id != entry_id::none; id = core.at(id).parent)
@@ -158,7 +143,7 @@ private:
         }
         if (core_.in_upper(id))
             return true;
-        LAMINA_CHECK(copy_up(core_, lock_, id));
+        LAMINA_CHECK(copy_up(core_, lock_, id, wanted::metadata));
         return false;
     }
     [[nodiscard]] bool may_redirect() const { return core_.rules.redirect == redirects::on && !aufs(); }
@@ -166,7 +151,7 @@ private:
     // Step 2.
     [[nodiscard]] result<void> mark(entry_id id, entry_id new_parent) {
         if (!core_.at(id).is_directory())
-            return {};
+            return mark_moved_file(core_, id);
         auto& part = core_.directory(id);
         node const at = core_.upper_node(id);
         if (!part.has_lower()) {
