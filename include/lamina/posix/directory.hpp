@@ -16,6 +16,7 @@
 #pragma once
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <unistd.h>
@@ -188,6 +189,26 @@ public:
         if (!opened || detail::uninterrupted([&] { return ::fsync(opened.get()); }) != 0)
             return detail::last_error(operation::sync);
         return {};
+    }
+    // Everything that was written to the root's file system, by anybody, is on stable storage when it returns.
+    [[nodiscard]] result<void> sync_all() {
+        LAMINA_TRY(auto const at, pin(root(), operation::sync));
+        owned_fd const opened = detail::open_for_listing(at.fd(), true);
+        if (!opened || detail::uninterrupted([&] { return ::syncfs(opened.get()); }) != 0)
+            return detail::last_error(operation::sync);
+        return {};
+    }
+    // Holds the directory for one owner, until the descriptor is closed: flock(2), so it binds those who ask, and no others.
+    // Errors: ebusy if somebody holds it, in this process or another.
+    [[nodiscard]] result<owned_fd> claim(node dir) {
+        LAMINA_TRY(auto const at, pin(dir, operation::mount));
+        owned_fd opened = detail::open_for_listing(at.fd(), true);
+        if (!opened)
+            return detail::last_error(operation::mount);
+        if (detail::uninterrupted([&] { return ::flock(opened.get(), LOCK_EX | LOCK_NB); }) != 0)
+            return errno == EWOULDBLOCK ? result<owned_fd>(fail(errc::ebusy, operation::mount))
+                                        : detail::last_error(operation::mount);
+        return opened;
     }
     // Of the root's file system.
     [[nodiscard]] result<space_info> space() {

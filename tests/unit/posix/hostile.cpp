@@ -334,9 +334,9 @@ TEST_CASE("[posix.75] without privilege: what may be searched can be entered, wh
 namespace {
 
 // From here on in this process, system calls newer than Linux 4.11 that this library uses answer `code`.
-bool withhold_new_calls(unsigned code) {
+bool withhold_new_calls(int code) {
     constexpr auto call = [](unsigned number) { return sock_filter(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1)); };
-    auto const refuse = sock_filter(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | code));
+    auto const refuse = sock_filter(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<unsigned>(code)));
     sock_filter program[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
         call(437), refuse, call(452), refuse, call(463), refuse, call(464), refuse, call(465), refuse, call(466), refuse,
@@ -383,7 +383,7 @@ std::string use_everything(posix_directory& tree, std::string const& outside) {
 TEST_CASE("[posix.76] a process that withholds the new calls from itself goes on in the old way") {
     forbidden outside;
     scratch_directory scratch;
-    for (unsigned const code : {ENOSYS, EPERM}) {
+    for (int const code : {ENOSYS, EPERM}) {
         CAPTURE(code);
         CHECK(in_child_as_nobody([&]() -> std::string {
                   auto early = posix_directory::open(scratch.path()).value();

@@ -175,7 +175,7 @@ TEST_CASE("[posix.6] links of any length are read whole") {
     scratch_directory scratch;
     auto tree = scratch.open();
     auto const root = tree.root();
-    for (std::size_t const size : {1, 255, 256, 257, 2047, 2048, 2049, 4095}) {
+    for (std::size_t const size : {1u, 255u, 256u, 257u, 2047u, 2048u, 2049u, 4095u}) {
         auto const name = "l" + std::to_string(size);
         std::string const target(size, 't');
         CAPTURE(size);

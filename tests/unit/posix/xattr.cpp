@@ -76,7 +76,7 @@ TEST_CASE("[posix.31] keys and values at and past their limits") {
     }
     scratch.write("file", "");
     auto file = tree.open_at(root, "file", open_flags::read_write).value();
-    for (std::size_t const size : {511, 512, 513, 2000}) {
+    for (std::size_t const size : {511u, 512u, 513u, 2000u}) {
         std::string const value(size, 'v');
         REQUIRE(tree.set_xattr_at(root, "file", "user.k", value, xattr_flags::none));
         CHECK(tree.get_xattr_at(root, "file", "user.k").value() == value);
