@@ -157,7 +157,8 @@ private:
         if (!part.has_lower()) {
             if (part.opaque || !core_.directory(new_parent).has_lower())
                 return {};
-            LAMINA_CHECK(mark_opaque(core_, at, name_ref{}));
+            // The mark may be a file (aufs), which would show in the directory's times.
+            LAMINA_CHECK(keeping_times(core_, id, [&] { return mark_opaque(core_, at, name_ref{}); }));
             part.opaque = true;
             return {};
         }
