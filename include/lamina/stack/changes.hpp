@@ -1,7 +1,8 @@
 // What the upper adds, changes and deletes against the lowers, in time proportional to the upper.
 //
 // A file that was copied up counts as modified, also if its bytes are the same again. A directory counts where its mode, owner,
-// group or attributes differ, not for its times, which every change in it moves. An object that became another kind of thing is
+// group or attributes differ, not for its times, which every change in it moves (nor for its owner with ownership::take, which
+// makes each directory above a change the process's own). An object that became another kind of thing is
 // deleted and added, in that order. A directory that was moved is added with `from`; what it brought along from there is not
 // listed one by one, only what has been changed in it since.
 #pragma once
@@ -131,7 +132,8 @@ private:
 
     [[nodiscard]] result<bool> same_metadata(entry_id id, search<Core> const& below) {
         LAMINA_TRY(auto const ours, core_.fetch_attributes(id));
-        if (ours.mode != below.found.mode || ours.uid != below.found.uid || ours.gid != below.found.gid)
+        bool const same_owner = ours.uid == below.found.uid && ours.gid == below.found.gid;
+        if (ours.mode != below.found.mode || (!same_owner && core_.rules.owner != ownership::take))
             return false;
         LAMINA_TRY(auto const now, visible_xattrs(0, core_.upper_node(id)));
         LAMINA_TRY(auto const before, visible_xattrs(below.holder, below.directories.front().at));
