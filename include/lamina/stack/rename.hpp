@@ -157,8 +157,9 @@ private:
         if (!part.has_lower()) {
             if (part.opaque || !core_.directory(new_parent).has_lower())
                 return {};
-            // The mark may be a file (aufs), which would show in the directory's times.
-            LAMINA_CHECK(keeping_times(core_, id, [&] { return mark_opaque(core_, at, name_ref{}); }));
+            auto const make_opaque = [&] { return mark_opaque(core_, at, name_ref{}); };
+            // There the mark is a file, which would show in the directory's times.
+            LAMINA_CHECK(aufs() ? keeping_times(core_, id, make_opaque) : make_opaque());
             part.opaque = true;
             return {};
         }
