@@ -28,6 +28,7 @@ public:
     [[nodiscard]] lamina::mark_space marks() const { return lamina::mark_space::trusted; }
     [[nodiscard]] tree_type& tree() { return *tree_; }
     [[nodiscard]] memory& upper() { return upper_; }
+    [[nodiscard]] static bool refuses(model::step const&, model::outcome const&) { return false; }
     void open() { tree_.emplace(lamina::upper(upper_), lamina::lower(*lowers_[0], *lowers_[1], *lowers_[2])); }
     void close() { tree_.reset(); }
     [[nodiscard]] std::vector<model::image> lower_images() { return model::exact_images(lowers_); }

@@ -37,8 +37,8 @@ enum class care : std::uint8_t { now_and_then, after_every_step };
 //     static constexpr std::size_t lowers;            how many
 //     static wishes may();                            what its trees can hold
 //     static lamina::policy layer_rules();            for the stacks on which the lowers are made
-//     Configuration(shared_trees lowers);             then upper(), marks(), open(), tree(), close(), lower_images() as layer_stack
-//     static bool refuses(step const&, outcome const&);   what this stack may refuse to do although the model does it
+//     Configuration(shared_trees lowers);
+// and of list_stack and layer_stack upper(), marks(), refuses(), open(), tree(), close() and lower_images().
 template <class Stack>
 class part {
 public:
@@ -115,9 +115,8 @@ private:
             return std::nullopt;
         }
         auto const found = hand_->perform(s);
-        if constexpr (requires { Stack::refuses(s, found); })
-            if (Stack::refuses(s, found))
-                return std::nullopt;
+        if (stack_.refuses(s, found))
+            return std::nullopt;
         auto const wanted = model_hand_.perform(s);
         if (found == wanted)
             return std::nullopt;

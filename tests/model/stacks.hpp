@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -60,34 +61,56 @@ void dress_root(From& from, To& to, lamina::mark_space marks) {
     to.times("/", lamina::time_change::both(wanted.atime, wanted.mtime)).value();
 }
 
-// A memory upper over any number of memory lowers, of types known at run time: the stack on which the layers are made.
-class layer_stack {
+// An overlay over a list of layers of types known at run time, opened and closed again and again over the same upper. The base
+// of most configurations; the layers themselves are made on one whose upper is a memory tree.
+template <class Upper>
+class list_stack {
 public:
-    using tree_type = decltype(lamina::overlay{lamina::upper(std::declval<lamina::memory_tree&>()),
-                                               lamina::lower(std::declval<std::vector<lamina::any_backend>&>())});
+    using tree_type = lamina::overlay<Upper, lamina::detail::lower_list<std::vector<lamina::any_backend>&>>;
 
-    layer_stack(shared_trees lowers, lamina::policy rules)
-        : lowers_(std::move(lowers)), list_(any_list(lowers_, rules.format)), rules_(rules),
-          upper_(std::make_shared<lamina::memory_tree>()) {
+    list_stack(std::vector<lamina::any_backend> lowers, lamina::policy rules)
+        : list_(std::move(lowers)), rules_(rules) {
         // A stack needs one lower at least.
         if (list_.empty())
             list_.emplace_back(lamina::memory_tree());
     }
 
-    [[nodiscard]] lamina::mark_space marks() const { return rules_.marks; }
     [[nodiscard]] tree_type& tree() { return *tree_; }
+    [[nodiscard]] lamina::mark_space marks() const { return rules_.marks; }
+    // What this stack may refuse to do although the model does it.
+    [[nodiscard]] bool refuses(step const& s, outcome const& found) const {
+        if (s.what != op::rename)
+            return false;
+        if (s.flags == lamina::rename_flags::exchange && found.code == lamina::errc::einval)
+            return !tree_->able().has(lamina::capability::exchange);
+        // No redirect is written: then directories that lie in a lower stay where they are.
+        return found.code == lamina::errc::exdev &&
+               (rules_.format == lamina::whiteout_format::aufs || rules_.redirect != lamina::redirects::on);
+    }
+    void close() { tree_.reset(); }
+
+protected:
+    void open_over(Upper upper) { tree_.emplace(std::move(upper), lamina::lower(list_), rules_); }
+
+private:
+    std::vector<lamina::any_backend> list_;
+    lamina::policy rules_;
+    std::optional<tree_type> tree_;
+};
+
+class layer_stack : public list_stack<lamina::upper_layer<lamina::memory_tree&>> {
+public:
+    layer_stack(shared_trees lowers, lamina::policy rules)
+        : list_stack(any_list(lowers, rules.format), rules), lowers_(std::move(lowers)) {}
+
     [[nodiscard]] lamina::memory_tree& upper() { return *upper_; }
     [[nodiscard]] shared_tree const& shared_upper() const { return upper_; }
-    void open() { tree_.emplace(lamina::upper(*upper_), lamina::lower(list_), rules_); }
-    void close() { tree_.reset(); }
+    void open() { open_over(lamina::upper(*upper_)); }
     [[nodiscard]] std::vector<image> lower_images() { return exact_images(lowers_); }
 
 private:
     shared_trees lowers_;
-    std::vector<lamina::any_backend> list_;
-    lamina::policy rules_;
-    shared_tree upper_;
-    std::optional<tree_type> tree_;
+    shared_tree upper_ = std::make_shared<lamina::memory_tree>();
 };
 
 }  // namespace model
