@@ -1,0 +1,37 @@
+# Proves that quotes.cmake catches what it is there for: sound documents pass, and each offence alone fails with words about it.
+#   cmake -DSCRATCH=<directory> -P quotes_self_test.cmake
+cmake_minimum_required(VERSION 3.22)
+
+set(quoted "<!-- quote: examples/a.cpp first -->\n```cpp\nint a[] = {1, 2};\nif (a[0])\n    f();\n```\n")
+set(source "// quote: first\nint a[] = {1, 2};\nif (a[0])\n    f();\n// end quote\n")
+
+function(judge situation readme page code expected)
+    file(REMOVE_RECURSE "${SCRATCH}")
+    file(WRITE "${SCRATCH}/README.md" "${readme}")
+    file(WRITE "${SCRATCH}/docs/page.md" "${page}")
+    file(WRITE "${SCRATCH}/examples/a.cpp" "${code}")
+    execute_process(COMMAND "${CMAKE_COMMAND}" -DPROJECT=${SCRATCH} -P "${CMAKE_CURRENT_LIST_DIR}/quotes.cmake"
+        RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
+    string(REGEX REPLACE "[ \n]+" " " output "${output}")
+    if(expected STREQUAL "passes")
+        if(NOT status EQUAL 0)
+            message(SEND_ERROR "${situation}: should pass\n${output}")
+        endif()
+    elseif(status EQUAL 0)
+        message(SEND_ERROR "${situation}: passes, and should not")
+    elseif(NOT output MATCHES "${expected}")
+        message(SEND_ERROR "${situation}: fails without the words '${expected}':\n${output}")
+    endif()
+endfunction()
+
+judge("sound documents" "${quoted}" "See [it](../README.md) (and/or), or [out](https://example.org/x) or [here](#it).\n" "${source}" passes)
+string(REPLACE "\n" "\n    " indented "    ${source}")
+judge("a quotation from indented code" "${quoted}" "" "${indented}" passes)
+judge("another number" "${quoted}" "" "// quote: first\nint a[] = {1, 3};\nif (a[0])\n    f();\n// end quote\n" "is now")
+judge("a quotation in a page" "${quoted}" "${quoted}x\n" "${source}" passes)
+judge("a line more" "${quoted}" "" "// quote: first\nint a[] = {1, 2};\nif (a[0])\n    f();\ng();\n// end quote\n" "is now")
+judge("a source that lost its marker" "${quoted}" "" "int a;\n" "nothing that is called 'first'")
+judge("code out of nowhere" "${quoted}" "```cpp\nint b;\n```\n" "${source}" "no quotation")
+judge("a dead link" "${quoted}" "[gone](../examples/b.cpp)\n" "${source}" "links to ../examples/b.cpp")
+judge("no code at all" "words\n" "" "${source}" "proves nothing")
+file(REMOVE_RECURSE "${SCRATCH}")
