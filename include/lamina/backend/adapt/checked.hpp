@@ -103,10 +103,11 @@ private:
         result<void> set_owner(user_id uid, group_id gid) { return tree.set_owner_at(directory, name, uid, gid); }
     };
 
-    // A handle has no name by which its ACL could be read: the permission bits alone decide.
+    // A handle has no name by which its ACL could be read. Where there might be one, only a handle that was opened for writing,
+    // which was judged with the ACL, may do what needs permission to write.
     [[nodiscard]] result<void> judge_handle(attributes const& object, call& c) const {
         return judge_metadata(who, object, c, [&](access wanted) -> result<bool> {
-            return permission::allows(who, object, wanted);
+            return permission::acl_matters(who, object) ? wants_write(c.opening) : permission::allows(who, object, wanted);
         });
     }
 

@@ -89,9 +89,7 @@ public:
         case primitive::create_symlink_at:
         case primitive::publish_at: return may_create(c.directory, c.name);
         case primitive::create_node_at: return judge_create_node();
-        case primitive::link_at:
-            LAMINA_CHECK(search(c.directory, c.name));
-            return may_create(c.to_directory, c.to_name);
+        case primitive::link_at: return judge_link();
         case primitive::remove_at:
         case primitive::remove_directory_at: return may_remove(c.directory, c.name);
         case primitive::rename_at: return judge_rename();
@@ -180,6 +178,23 @@ private:
         if (taken || name.empty())
             return {};
         return needs(directory_, directory, itself(), access::write);
+    }
+    // As with the sysctl fs.protected_hardlinks, which distributions set: a link may not keep somebody else's file alive
+    // unless one may read and write that file anyway, and it gives its user nothing.
+    [[nodiscard]] result<void> judge_link() {
+        auto const& c = call_;
+        LAMINA_TRY(auto const source, find(c.directory, c.name));
+        LAMINA_TRY(auto const taken, find(c.to_directory, c.to_name));
+        if (!source || taken || c.name.empty() || c.to_name.empty())
+            return {};
+        if (!who_.owns(*source)) {
+            constexpr mode_bits group_runs = set_group_bit | 010;
+            bool const gives = (source->mode & set_user_bit) != 0 || (source->mode & group_runs) == group_runs;
+            LAMINA_TRY(bool const open, allows(*source, c.directory, c.name, access::read_and_write));
+            if (!source->is_regular() || gives || !open)
+                return fail(errc::eperm, c.op());
+        }
+        return needs(directory_, c.to_directory, itself(), access::write);
     }
     [[nodiscard]] result<void> judge_create_node() {
         LAMINA_TRY(auto const taken, find(call_.directory, call_.name));
