@@ -168,6 +168,17 @@ concept has_work_area = writable_backend<B> && requires(B const& fixed) {
     { fixed.work_root() } -> std::same_as<node>;
 };
 
+// What a backend on stable storage offers to an overlay that keeps its upper there. `claim(dir)` holds a directory for one owner
+// as long as its result lives (ebusy if it is held); `sync_all()` flushes everything that was written. Both optional.
+template <class B>
+concept claims_directories = writable_backend<B> && requires(B& backend, node dir) {
+    { backend.claim(dir).has_value() } -> std::same_as<bool>;
+};
+template <class B>
+concept syncs_all = writable_backend<B> && requires(B& backend) {
+    { backend.sync_all() } -> std::same_as<result<void>>;
+};
+
 // A shortcut for path walks. `descend(from, names)` goes down through as many leading components of `names` as it can in one
 // step, each a directory and none a symbolic link, "." or "..", and returns the node it came to (retained, also when it is
 // `from`) and how many bytes of `names` it used. Using none is always a correct answer. Never an error for a name that is

@@ -8,13 +8,14 @@
 //   4. extended attributes and ACLs
 //   5. mode: a read-only file would refuse `user.*` attributes
 //   6. times: everything before would move them
-//   7. publish by one rename or link: before it the lower object is seen, after it the whole copy
-//   8. the parent's times put back: the directory shows the same entries as before
-// A failure up to 7 removes the temporary; nothing has changed then.
+//   7. flush, unless the data is shared with the lower file (durable.hpp): a name must not be on the disk before its data
+//   8. publish by one rename or link: before it the lower object is seen, after it the whole copy
+//   9. the parent's times put back: the directory shows the same entries as before
+// A failure up to 8 removes the temporary; nothing has changed then.
 //
 // While data is copied no lock is held. The entry is marked `copying`; who needs the same object waits until `copies_ended`
 // moves, and looks the name up again. The entry may be renamed away no more (a rename needs the copy first), but its directory
-// may be, and the name may be removed: so place and name are read again before step 7, and a copy whose name is gone is dropped.
+// may be, and the name may be removed: so place and name are read again before step 8, and a copy whose name is gone is dropped.
 #pragma once
 
 #include <algorithm>
@@ -25,12 +26,15 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
 
+#include <lamina/backend/content.hpp>
 #include <lamina/backend/file_copy.hpp>
 #include <lamina/core/xattr.hpp>
+#include <lamina/stack/durable.hpp>
 #include <lamina/stack/lookup.hpp>
 #include <lamina/stack/metacopy.hpp>
 #include <lamina/stack/work.hpp>
@@ -130,7 +134,8 @@ template <class Core>
     LAMINA_TRY(node const made, upper.open_directory_at(parent, e.hashed_name()));
     e.directory->layers.insert(e.directory->layers.begin(), layer_node{made, 0, false});
     now_in_upper(core, id);
-    return {};
+    LAMINA_CHECK(flush_names(core, made));
+    return flush_names(core, parent);
 }
 
 // A directory and those above it. Requires: tree lock, exclusive; the directory is alive. Errors: with the upper's number.
@@ -162,7 +167,7 @@ template <class Core>
     LAMINA_CHECK(copy_metadata(core, from, place.layer, place.directory, e.hashed_name(), copy.name()));
     LAMINA_CHECK(keeping_times(core, e.parent, [&] { return copy.publish(core.upper_node(e.parent), e.hashed_name()); }));
     now_in_upper(core, id);
-    return {};
+    return flush_names(core, core.upper_node(e.parent));
 }
 
 // The copy of one regular file: made in two halves, the first without any lock.
@@ -180,6 +185,13 @@ public:
         core_.layers.retain(place_.layer, place_.directory);
         core_.at(id_).set(fact::copying);
     }
+    // The same, but with `content` in place of the file's own, and a new modification time. The file may lie in the upper.
+    file_copy_up(Core& core, entry_id id, attributes const& from, std::string_view content)
+        : file_copy_up(core, id, from, 0, false) {
+        content_ = content;
+        size_ = content.size();
+        replaces_ = core.in_upper(id);
+    }
     file_copy_up(file_copy_up const&) = delete;
     file_copy_up& operator=(file_copy_up const&) = delete;
     // Requires: tree lock, exclusive.
@@ -195,7 +207,7 @@ public:
 
     // Opens what is to be copied. Requires: tree lock, exclusive.
     [[nodiscard]] result<void> open() {
-        if (shell_ || size_ == 0)
+        if (shell_ || size_ == 0 || content_)
             return {};
         LAMINA_CHECK(judge_data(core_, id_));
         if (core_.at(id_).is(fact::metacopy)) {
@@ -209,7 +221,7 @@ public:
         return {};
     }
 
-    // Steps 2 to 6. Requires: no lock.
+    // Steps 2 to 7. Requires: no lock.
     [[nodiscard]] result<void> build() {
         LAMINA_CHECK(make());
         LAMINA_CHECK(fill());
@@ -233,16 +245,17 @@ public:
         return copy_->set_times(times);
     }
 
-    // Steps 7 and 8, at the name that the entry has by now. Requires: tree lock, exclusive; the entry is not removed.
+    // Steps 8 and 9, at the name that the entry has by now. Requires: tree lock, exclusive; the entry is not removed.
     [[nodiscard]] result<void> publish() {
         entry& e = core_.at(id_);
-        LAMINA_CHECK(keeping_times(core_, e.parent, [&]() -> result<void> {
+        auto const place = [&]() -> result<void> {
             node const parent = core_.upper_node(e.parent);
             if constexpr (makes_unnamed_files<upper_type>)
                 if (unnamed_)
                     return core_.layers.upper().publish_at(*copy_, parent, e.hashed_name());
             return temporary_.publish(parent, e.hashed_name());
-        }));
+        };
+        LAMINA_CHECK(keeping_times(core_, e.parent, place));
         e.put(fact::metacopy, shell_);
         e.put(fact::plain_data, !shell_);
         // (An open handle reads on below while this is a shell.)
@@ -251,15 +264,19 @@ public:
         // A link of the lower that has other names stays one object there, so the number goes with those.
         if (from_.nlink > 1)
             e.clear(fact::inode);
-        now_in_upper(core_, id_);
-        return {};
+        if (replaces_)
+            e.forget_attributes();
+        else
+            now_in_upper(core_, id_);
+        return flush_names(core_, core_.upper_node(e.parent));
     }
 
 private:
     result<void> make() {
         auto& upper = core_.layers.upper();
         if constexpr (makes_unnamed_files<upper_type>) {
-            if (core_.upper_able.has(capability::unnamed_files)) {
+            // (Only a rename can replace a name.)
+            if (core_.upper_able.has(capability::unnamed_files) && !replaces_) {
                 // Without a name nobody can open it, so it may have its final mode at once; set-id bits come last all the same.
                 auto made = upper.create_unnamed(core_.work, from_.mode & 0777);
                 if (made) {
@@ -279,21 +296,37 @@ private:
     result<void> fill() {
         if (shell_)
             return copy_->resize(from_.size);
+        if (content_)
+            return paths::write_all_at(*copy_, std::as_bytes(std::span(*content_)), 0);
         if (!source_)
             return {};
         auto const room = static_cast<std::size_t>(std::min<std::uint64_t>(size_ + 1, 64 * 1024));
         auto const buffer = std::make_unique_for_overwrite<std::byte[]>(room);
         attributes known = from_;
         known.size = size_;
-        // A clone takes a whole file, and for a small one it costs more than its bytes.
-        auto able = core_.upper_able;
-        if (size_ != from_.size || size_ < 64 * 1024 || core_.at(id_).is(fact::metacopy))
-            able = able.without(capability::clone);
         auto done = std::visit(
-            [&](auto& file) { return copy_content(file, *copy_, known, able, std::span(buffer.get(), room)); }, *source_);
+            [&]<class From>(From& file) -> result<void> {
+                if constexpr (copies_from<upper_file, From>) {
+                    if (worth_a_clone()) {
+                        auto const cloned = copy_->clone_from(file);
+                        shared_ = cloned.has_value();
+                        if (shared_ || !is_refusal(cloned.error()))
+                            return cloned;
+                    }
+                }
+                return copy_content(file, *copy_, known, core_.upper_able.without(capability::clone),
+                                    std::span(buffer.get(), room));
+            },
+            *source_);
         if (!done && done.error().op == operation::read)
             return unexpected(done.error().in_layer(place_.layer));
         return done;
+    }
+
+    // A clone takes a whole file. For a small one it costs more than its bytes, but less than the flush that it saves.
+    [[nodiscard]] bool worth_a_clone() const {
+        return core_.upper_able.has(capability::clone) && size_ == from_.size && !core_.at(id_).is(fact::metacopy) &&
+               (size_ >= 64 * 1024 || flushes_data(core_));
     }
 
     Core& core_;
@@ -303,10 +336,13 @@ private:
     std::string name_;
     std::uint64_t size_;
     bool const shell_;
+    std::optional<std::string_view> content_;
     temporary<Core> temporary_;
     std::optional<typename Core::file_variant> source_;
     std::optional<upper_file> copy_;
+    bool replaces_ = false;  // the name is taken in the upper
     bool unnamed_ = false;
+    bool shared_ = false;  // the copy's blocks are the lower file's
 };
 
 // Whether an object is in the upper as far as a change needs it there. Requires: tree lock, exclusive; visible.

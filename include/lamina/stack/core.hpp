@@ -16,6 +16,7 @@
 #include <optional>
 #include <shared_mutex>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -36,6 +37,18 @@ struct location {
     layer_number layer = 0;
     node directory{};
 };
+
+// What holds the upper and its work directory for this stack alone, where their backend can.
+template <class Layers, class = void>
+struct upper_claims {};
+template <class Layers>
+struct upper_claims<Layers, std::enable_if_t<claims_directories<typename Layers::upper_type>>> {
+    using type = typename decltype(std::declval<typename Layers::upper_type&>().claim(node{}))::value_type;
+    std::optional<type> upper, work;
+};
+
+template <class Core>
+void close_volatile(Core& core);
 
 template <class Layers>
 struct stack_core {
@@ -58,6 +71,9 @@ struct stack_core {
     node work{};                        // where things are built before they are published; retained
     capabilities upper_able;
     std::uint64_t next_temporary = 0;   // names of temporaries
+    bool work_held = false;
+    bool marked_volatile = false;       // the work directory says that nothing is flushed (recover.hpp)
+    upper_claims<Layers> claims;        // of the upper's and the work directory's roots
     std::string spare_whiteout;         // a whiteout in `work` to be linked from; empty if there is none at present
 
     // Set when the layers could not be joined; then every operation fails with it.
@@ -69,10 +85,12 @@ struct stack_core {
     ~stack_core() {
         release_below(entry_id::root);
         if constexpr (writable)
-            if (work_held)
+            if (work_held) {
+                if (marked_volatile)
+                    close_volatile(*this);
                 layers.work_tree().release(work);
+            }
     }
-    bool work_held = false;
 
     [[nodiscard]] entry& at(entry_id id) const noexcept { return entries[id]; }
     [[nodiscard]] directory_part& directory(entry_id id) const noexcept { return *entries[id].directory; }

@@ -106,7 +106,10 @@ template <class Core, class Make>
             LAMINA_CHECK(inherit(core, directory, built.name(), type));
         LAMINA_CHECK(built.publish(place.directory, name));
     }
-    return settle(core, directory, name, type);
+    entry_id const id = settle(core, directory, name, type);
+    LAMINA_CHECK(flush_object(core, place.directory, name, type));
+    LAMINA_CHECK(flush_names(core, place.directory));
+    return id;
 }
 
 // A new file, open, and its entry, pinned for the handle.
@@ -181,7 +184,8 @@ template <class Core>
     // It is there. If it cannot be opened now (no descriptors left), the next lookup does it.
     if (auto const made = upper.open_directory_at(place.directory, name))
         settle_directory(core, id, *made, place.over_whiteout);
-    return {};
+    LAMINA_CHECK(flush_object(core, place.directory, name, file_type::directory));
+    return flush_names(core, place.directory);
 }
 
 }  // namespace lamina::detail

@@ -149,6 +149,9 @@ private:
         auto outcome = on<T>(inner_, act, fail(errc::ebadf, operation::write));
         // Also after a failure: a part may have been written.
         core_->at(id_).forget_attributes();
+        if constexpr (Core::writable)
+            if (outcome.has_value() && core_->rules.durable == durability::strict)
+                LAMINA_CHECK(sync(sync_kind::data));
         return outcome;
     }
     template <class F>
@@ -160,6 +163,8 @@ private:
                 LAMINA_CHECK(bring_up());
             auto outcome = on<void>(now(), act, fail(errc::erofs));
             core_->at(id_).forget_attributes();
+            if (outcome && core_->rules.durable == durability::strict)
+                return sync(sync_kind::everything);
             return outcome;
         }
     }

@@ -17,6 +17,7 @@
 #include <variant>
 
 #include <lamina/backend/file_copy.hpp>
+#include <lamina/stack/durable.hpp>
 #include <lamina/stack/lookup.hpp>
 
 namespace lamina::detail {
@@ -126,7 +127,7 @@ public:
             LAMINA_CHECK(std::visit(
                 [&](auto& file) { return copy_content(file, *to_, known, able, std::span(buffer.get(), room)); }, *from_));
         }
-        return {};
+        return flushes_data(core_) ? to_->sync(sync_kind::everything) : result<void>();
     }
     // Requires: the entry is not removed.
     [[nodiscard]] result<void> commit() {
@@ -150,7 +151,7 @@ public:
         e.forget_attributes();
         if (e.pins.load(std::memory_order_acquire) != 0)
             core_.keep_open(id_, typename Core::file_variant(*std::move(to_)));
-        return {};
+        return flush_object(core_, directory, e.hashed_name(), e.type);
     }
 
 private:

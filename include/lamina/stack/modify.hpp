@@ -53,7 +53,9 @@ template <class Core, class Judge, class Act>
     LAMINA_TRY(auto const place, bring_into_upper(core, lock, directory, name, what, judge, limit));
     result<void> done = act(core.layers.upper(), place.directory, place.name);
     core.at(place.id).forget_attributes();
-    return done ? done : result<void>(unexpected(done.error().in_layer(0)));
+    if (!done)
+        return unexpected(done.error().in_layer(0));
+    return flush_object(core, place.directory, place.name, core.at(place.id).type);
 }
 
 template <class Core>

@@ -10,7 +10,7 @@
 //
 // Concurrency: every operation may be called from any thread. Lock order, outer to inner: the stack's tree lock (core.hpp), a
 // layer's own locks; nested overlays repeat this inside. A copy-up holds none of them while it copies data.
-// Durability: `none`, as a kernel mount with `volatile`: what the process wrote survives the process, not a power loss.
+// Durability: a policy (policy.hpp); what each step waits for stands in durable.hpp.
 #pragma once
 
 #include <memory>
@@ -27,6 +27,7 @@
 #include <lamina/stack/recover.hpp>
 #include <lamina/stack/remove.hpp>
 #include <lamina/stack/rename.hpp>
+#include <lamina/stack/whole_write.hpp>
 
 namespace lamina {
 
@@ -54,8 +55,9 @@ public:
         join();
     }
 
-    // Errors: einval for an upper that says it is incompatible or whose work directory is the upper itself; exdev for a work
-    // directory on another file system; what a layer's root reports, with the layer's number.
+    // Errors: ebusy for an upper or a work directory that another stack has; einval for one that says it is incompatible or was
+    // left unflushed, or for a work directory that is the upper; exdev for one on another file system; what a layer's root
+    // reports, with the layer's number.
     [[nodiscard]] result<void> ready() const {
         if (core_->unusable)
             return unexpected(*core_->unusable);
@@ -97,6 +99,16 @@ public:
         case sight::unknown: break;
         }
         return outer_interface::symlink_status(path);
+    }
+
+    // With durability::ordered or strict a power loss leaves the old file or the new one, whole.
+    [[nodiscard]] result<void> write(path_view path, std::string_view bytes, mode_bits mode = 0666)
+        requires writable
+    {
+        LAMINA_TRY(bool const written, doing(operation::write, [&] { return write_whole(path, bytes, mode); }));
+        if (written)
+            return {};
+        return outer_interface::write(path, bytes, mode);
     }
 
     // The primitives of a backend.
@@ -371,6 +383,22 @@ private:
     template <class Judge, class Act>
     result<void> changing(operation op, node dir, name_ref name, Judge&& judge, Act&& act) {
         return doing(op, [&] { return detail::change_object(*core_, core_type::id_of(dir), name, judge, act); });
+    }
+
+    // False if it is to be written in place.
+    [[nodiscard]] result<bool> write_whole(path_view path, std::string_view bytes, mode_bits mode) {
+        if (!detail::flushes_data(*core_))
+            return false;
+        path_walk<overlay> at(*this, operation::write);
+        LAMINA_CHECK(at.to_place(path, links::follow));
+        auto const dir = core_type::id_of(at.directory());
+        if (at.found())
+            return at.object().is_regular() ? detail::replace_content(*core_, dir, at.name(), bytes) : result<bool>(false);
+        auto made = detail::new_whole_file<core_type>(*core_, dir, at.name()).run(mode, bytes);
+        // Somebody else was faster: then there is a file to write to.
+        if (!made.has_value() && made.error() == errc::eexist)
+            return false;
+        return made;
     }
 
     // What can be seen of a name without a lock.

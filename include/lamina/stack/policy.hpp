@@ -27,8 +27,12 @@ enum class metacopies : std::uint8_t { automatic, on, follow, refuse };
 //         (`security.*`, `trusted.*`) are then left behind as well.
 enum class ownership : std::uint8_t { automatic, keep, take };
 
-// What a power loss may take. (`ordered` and `strict` are not built yet: see README.)
-enum class durability : std::uint8_t { none };
+// What a power loss may take.
+//   none     anything since the upper was opened. It says so in its work directory, as a kernel mount with `volatile` does: not
+//            closed in order, it is refused afterwards (policy::accept_unclean), by the kernel too
+//   ordered  what was not flushed; but what a copy-up made, or a `write` of a whole file, is the old one or the new one, whole
+//   strict   nothing: each operation is on stable storage when it returns
+enum class durability : std::uint8_t { automatic, none, ordered, strict };
 
 struct policy {
     // The format in which the upper writes deletions: kernel unless told otherwise.
@@ -41,7 +45,10 @@ struct policy {
     metacopies metacopy = metacopies::automatic;
     // keep where the upper can change owners, else take.
     ownership owner = ownership::automatic;
-    durability durable = durability::none;
+    // ordered where the upper outlives the process, else none.
+    durability durable = durability::automatic;
+    // Opens an upper that was used with durability::none and not closed, instead of refusing it with einval.
+    bool accept_unclean = false;
 
     // As `mount -t overlay -o redirect_dir=on` does it, as root.
     [[nodiscard]] static constexpr policy kernel() noexcept {

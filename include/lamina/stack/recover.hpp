@@ -1,8 +1,8 @@
 // Joining the layers: what is decided once, when an overlay is made, and what an earlier life of the upper may have left.
 //
-// In this order: the work directory is opened; one that says it is incompatible is refused before anything is touched; what a
-// crash left in it is swept; what the upper can do is asked; the choices of the policy that were left open are made; the roots
-// of all layers become the root entry. (Durability, the intent log and the index come later; see README.)
+// In this order: the upper and the work directory are claimed, so that no other stack uses them; one that says it is
+// incompatible, or was left unflushed, is refused before anything in it is touched; what a crash left in it is swept; what the
+// upper can do is asked; the choices of the policy that were left open are made; the roots of all layers become the root entry.
 //
 // Requires: nobody else uses the stack yet.
 #pragma once
@@ -17,13 +17,63 @@ namespace lamina::detail {
 inline constexpr std::string_view work_name = "work";
 inline constexpr std::string_view incompat_name = "incompat";
 
-// `<work>/work`, made if it is missing. Errors: einval if `incompat` in it names a feature (the kernel refuses such an upper as
-// well: a volatile one that was not unmounted, for example); exdev if it lies on another file system than the upper.
+// `incompat/volatile/dirty` in the work directory: nothing of the upper may be on the disk yet. The kernel writes the same for a
+// mount with `volatile`, and refuses to mount what has it.
+inline constexpr std::string_view volatile_mark[] = {incompat_name, "volatile", "dirty"};
+
+template <class Core>
+[[nodiscard]] result<void> mark_volatile(Core& core) {
+    using upper_type = typename Core::layers_type::upper_type;
+    auto& tree = core.layers.work_tree();
+    auto at = node_guard<upper_type>::share(tree, core.work);
+    for (auto const name : volatile_mark) {
+        auto made = tree.create_directory_at(at.get(), name, 0700);
+        if (!made && made.error() != errc::eexist)
+            return made;
+        LAMINA_TRY(node const inner, tree.open_directory_at(at.get(), name));
+        at = node_guard<upper_type>(tree, inner);
+    }
+    core.marked_volatile = true;
+    return {};
+}
+
+// The stack is closed in order: everything is flushed, then the mark goes. If the flush fails, the mark stays and tells.
+template <class Core>
+void close_volatile(Core& core) {
+    auto& upper = core.layers.upper();
+    if constexpr (syncs_all<typename Core::layers_type::upper_type>)
+        if (!upper.sync_all())
+            return;
+    discard_temporary(core, incompat_name);
+}
+
+// What an earlier stack left in `incompat`. Errors: einval, unless it is the volatile mark and the policy accepts it.
+template <class Core>
+[[nodiscard]] result<void> judge_incompat(Core& core) {
+    auto& tree = core.layers.work_tree();
+    LAMINA_TRY(auto const found, tree.lookup(core.work, incompat_name));
+    if (!found)
+        return {};
+    LAMINA_TRY(node const features, tree.open_directory_at(core.work, incompat_name));
+    node_guard<typename Core::layers_type::upper_type> const held(tree, features);
+    bool unclean = false, unknown = false;
+    LAMINA_CHECK(tree.list_at(features, [&](directory_entry const& entry) {
+        (entry.name == volatile_mark[1] ? unclean : unknown) = true;
+        return true;
+    }));
+    if (unknown || (unclean && !core.rules.accept_unclean))
+        return fail(errc::einval);
+    return {};
+}
+
+// `<work>/work`, made if it is missing. Errors: ebusy if another stack has the upper or the work directory; einval if the work
+// directory is the upper, or says that it is incompatible; exdev if it lies on another file system than the upper.
 template <class Core>
 [[nodiscard]] result<void> open_work(Core& core) {
+    auto& upper = core.layers.upper();
     auto& tree = core.layers.work_tree();
     node const outer = core.layers.work_root();
-    LAMINA_TRY(auto const upper_root, core.layers.upper().lookup(core.layers.upper().root(), name_ref{}));
+    LAMINA_TRY(auto const upper_root, upper.lookup(upper.root(), name_ref{}));
     LAMINA_TRY(auto const work_root, tree.lookup(outer, name_ref{}));
     if (!upper_root || !work_root)
         return fail(errc::enoent);
@@ -31,32 +81,22 @@ template <class Core>
         return fail(errc::exdev);
     if (upper_root->id == work_root->id)
         return fail(errc::einval);
+    if constexpr (claims_directories<typename Core::layers_type::upper_type>) {
+        LAMINA_TRY(core.claims.upper, upper.claim(upper.root()));
+        LAMINA_TRY(core.claims.work, tree.claim(outer));
+    }
     LAMINA_TRY(auto const found, tree.lookup(outer, work_name));
     if (!found)
         LAMINA_CHECK(tree.create_directory_at(outer, work_name, 0700));
     LAMINA_TRY(core.work, tree.open_directory_at(outer, work_name));
     core.work_held = true;
+    LAMINA_CHECK(judge_incompat(core));
 
     std::vector<std::string> left;
-    bool marked = false;
     LAMINA_CHECK(tree.list_at(core.work, [&](directory_entry const& entry) {
-        if (entry.name == incompat_name)
-            marked = true;
-        else
-            left.emplace_back(entry.name);
+        left.emplace_back(entry.name);
         return true;
     }));
-    if (marked) {
-        LAMINA_TRY(node const features, tree.open_directory_at(core.work, incompat_name));
-        node_guard<typename Core::layers_type::upper_type> const held(tree, features);
-        bool any = false;
-        LAMINA_CHECK(tree.list_at(features, [&](directory_entry const&) {
-            any = true;
-            return false;
-        }));
-        if (any)
-            return fail(errc::einval);
-    }
     for (auto const& name : left)
         discard_temporary(core, name);
     return {};
@@ -92,6 +132,9 @@ void settle_policy(Core& core) {
         rules.metacopy = metacopies::follow;
     if (rules.owner == ownership::automatic)
         rules.owner = core.upper_able.has(capability::change_owner) ? ownership::keep : ownership::take;
+    bool const outlives_us = core.upper_able.has(capability::persistent_inodes);
+    if (rules.durable == durability::automatic)
+        rules.durable = outlives_us ? durability::ordered : durability::none;
     core.layers.set_style(0, {rules.format, rules.marks});
     for (std::size_t i = 1; i < core.layers.count(); ++i) {
         auto const number = static_cast<layer_number>(i);
@@ -131,6 +174,9 @@ template <class Core>
         LAMINA_CHECK(ask_upper(core));
     }
     settle_policy(core);
+    if constexpr (Core::writable)
+        if (core.rules.durable == durability::none && core.upper_able.has(capability::persistent_inodes))
+            LAMINA_CHECK(mark_volatile(core));
     return join_roots(core);
 }
 

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <lamina/stack/copy_up.hpp>
+#include <lamina/stack/durable.hpp>
 #include <lamina/stack/merge.hpp>
 
 namespace lamina::detail {
@@ -61,7 +62,7 @@ template <class Core>
     if (!done)
         return unexpected(done.error().in_layer(0));
     settle_removed(core, directory, id, below);
-    return {};
+    return flush_names(core, core.upper_node(directory));
 }
 
 template <class Core>

@@ -60,7 +60,7 @@ public:
             LAMINA_CHECK(mark(target_, from_dir_));
             LAMINA_CHECK(upper().rename_at(from_node(), from_, to_node(), to_, rename_flags::exchange));
             settle_exchanged();
-            return {};
+            return flush();
         }
         LAMINA_TRY(bool const leaves_whiteout, has_below(core_, source_));
         LAMINA_CHECK(mark(source_, to_dir_));
@@ -70,7 +70,7 @@ public:
             LAMINA_CHECK(allow_xattr_whiteouts(core_, from_dir_));
         LAMINA_CHECK(aufs() ? move_aufs(leaves_whiteout) : leaves_whiteout ? move_leaving_whiteout() : move());
         settle_moved(leaves_whiteout);
-        return {};
+        return flush();
     }
 
 private:
@@ -272,6 +272,10 @@ private:
         return moved;
     }
 
+    [[nodiscard]] result<void> flush() {
+        LAMINA_CHECK(flush_names(core_, to_node()));
+        return from_dir_ == to_dir_ ? result<void>() : flush_names(core_, from_node());
+    }
     void forget_target() {
         settle_removed(core_, to_dir_, target_, upper_whiteout_);
         target_ = entry_id::none;

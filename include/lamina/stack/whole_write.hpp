@@ -1,0 +1,116 @@
+// Whole files written so that a power loss leaves the old one or the new one, never a part (durability::ordered and strict): the
+// new content is built out of sight, flushed, and then takes the name in one step. Nothing is locked while it is written.
+//
+// Where the file has other names or open handles, they would see that it is another file now; then, and with durability::none, it
+// is to be written in place, and these functions say so by false.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include <lamina/backend/content.hpp>
+#include <lamina/stack/create.hpp>
+
+namespace lamina::detail {
+
+// Makes a visible regular file hold exactly `content`; the new file has the old one's attributes, but for the modification time.
+template <class Core>
+[[nodiscard]] result<bool> replace_content(Core& core, entry_id directory, name_ref name, std::string_view content) {
+    if (!flushes_data(core))
+        return false;
+    exclusive_lock lock(core.tree);
+    if (!core.alive(directory))
+        return fail(errc::enoent);
+    LAMINA_TRY(entry_id const id, find_present(core, directory, name));
+    entry& e = core.at(id);
+    if (e.type != file_type::regular || e.is(fact::copying) || e.pins.load(std::memory_order_acquire) != 0)
+        return false;
+    LAMINA_TRY(auto const from, core.fetch_attributes(id));
+    if (core.in_upper(id) && from.nlink > 1)
+        return false;
+    LAMINA_CHECK(ensure_upper_directory(core, directory));
+    file_copy_up<Core> copy(core, id, from, content);
+    lock.unlock();
+    result<void> done = copy.build();
+    lock.lock();
+    if (e.is(fact::removed))
+        return fail(errc::enoent);
+    if (done)
+        done = copy.publish();
+    if (!done)
+        return unexpected(done.error().in_layer(0));
+    return true;
+}
+
+// A new file with its content. Errors: eexist, as create_in.
+template <class Core>
+class new_whole_file {
+    using upper_type = typename Core::layers_type::upper_type;
+
+public:
+    new_whole_file(Core& core, entry_id directory, name_ref name) : core_(core), directory_(directory), name_(name) {}
+
+    [[nodiscard]] result<bool> run(mode_bits mode, std::string_view content) {
+        if (!flushes_data(core_))
+            return false;
+        exclusive_lock lock(core_.tree);
+        LAMINA_TRY(auto const place, prepare_new(core_, directory_, name_));
+        auto const held = node_guard<upper_type>::share(core_.layers.upper(), place.directory);
+        temporary<Core> built(core_);
+        lock.unlock();
+        result<void> done = make(place.directory, built, mode);
+        if (done)
+            done = paths::write_all_at(*file_, std::as_bytes(std::span(content)), 0);
+        if (done)
+            done = file_->sync(sync_kind::everything);
+        lock.lock();
+        if (!named_)
+            built.published();  // there is nothing to delete yet
+        if (!done)
+            return unexpected(done.error().in_layer(0));
+        LAMINA_CHECK(create_in(core_, directory_, name_, file_type::regular,
+                               [&](node at, name_ref as) { return publish(at, as, built); }));
+        return true;
+    }
+
+private:
+    // In the directory itself if it can be without a name there: then the file system lets it take after the directory.
+    result<void> make(node directory, temporary<Core> const& built, mode_bits mode) {
+        auto& upper = core_.layers.upper();
+        if constexpr (makes_unnamed_files<upper_type>) {
+            if (core_.upper_able.has(capability::unnamed_files)) {
+                auto made = upper.create_unnamed(directory, mode);
+                if (made) {
+                    file_.emplace(*std::move(made));
+                    return {};
+                }
+                if (made.error() != errc::eopnotsupp)
+                    return unexpected(made.error());
+            }
+        }
+        LAMINA_TRY(auto made, upper.create_at(core_.work, built.name(), mode));
+        named_ = true;
+        file_.emplace(std::move(made));
+        return {};
+    }
+    // `at` is the directory, or the work directory if a whiteout is to be replaced.
+    result<void> publish(node at, name_ref as, temporary<Core>& built) {
+        if constexpr (makes_unnamed_files<upper_type>)
+            if (!named_)
+                return core_.layers.upper().publish_at(*file_, at, as);
+        if (at != core_.work)
+            LAMINA_CHECK(inherit(core_, directory_, built.name(), file_type::regular));
+        return built.publish(at, as);
+    }
+
+    Core& core_;
+    entry_id directory_;
+    name_ref name_;
+    std::optional<file_of<upper_type>> file_;
+    bool named_ = false;
+};
+
+}  // namespace lamina::detail
