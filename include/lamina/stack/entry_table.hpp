@@ -167,6 +167,12 @@ public:
         --live_;
     }
 
+    // Calls f(entry&) for every entry there ever was, those that are free included.
+    template <class F>
+    void for_each(F&& f) {
+        for (std::uint32_t i = 1; i < made_; ++i)
+            f((*this)[entry_id{i}]);
+    }
     // Entries in use, the root and those that wait for readers included.
     [[nodiscard]] std::size_t size() const noexcept { return live_ - 1; }
 
