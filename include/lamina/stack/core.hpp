@@ -76,6 +76,8 @@ struct stack_core {
     upper_claims<Layers> claims;        // of the upper's and the work directory's roots
     std::string spare_whiteout;         // a whiteout in `work` to be linked from; empty if there is none at present
 
+    std::size_t unheard = 0;            // see begin_unheard
+
     // Set when the layers could not be joined; then every operation fails with it.
     std::optional<error> unusable;
 
@@ -153,9 +155,24 @@ struct stack_core {
             found.nlink = 1;  // as the kernel: the count of a merged directory is not known without listing it
         // Another name of the same upper file may change it without passing by this entry.
         bool const shared = found.nlink > 1 && e.directory == nullptr && e.is(fact::in_upper);
-        if (!shared)
+        if (!shared && (unheard == 0 || !found.is_regular()))
             e.store(found, version);
         return found;
+    }
+
+    // A handle whose name is gone changes an object that has other names. Their entries hear nothing of it, so what is known of
+    // them is forgotten, and as long as there is such a handle no attributes of files are kept. Rare: it takes a hard link, and
+    // an open handle on a removed name of it. Requires: tree lock, exclusive; the entry's number is given.
+    void begin_unheard(entry_id id) {
+        ++unheard;
+        entries.for_each([&, number = at(id).inode.load()](entry& e) {
+            if (e.is(fact::inode) && e.inode == number)
+                e.forget_attributes();
+        });
+    }
+    void end_unheard() {
+        exclusive_lock const lock(tree);
+        --unheard;
     }
 
     // Drops what the cache holds below a directory, and what the directory itself holds in the layers.
