@@ -33,7 +33,8 @@ public:
     // Requires of a move: nobody else uses either.
     overlay_file(overlay_file&& other) noexcept
         : core_(other.core_), id_(std::exchange(other.id_, entry_id::none)), layer_(other.layer_),
-          inner_(std::move(other.inner_)), copy_(std::move(other.copy_)), followed_(other.followed_.load()) {}
+          inner_(std::move(other.inner_)), copy_(std::move(other.copy_)), followed_(other.followed_.load()),
+          other_names_(other.other_names_.exchange(names::unknown)) {}
     overlay_file& operator=(overlay_file&& other) noexcept {
         std::swap(core_, other.core_);
         std::swap(id_, other.id_);
@@ -41,10 +42,13 @@ public:
         std::swap(inner_, other.inner_);
         std::swap(copy_, other.copy_);
         followed_.store(other.followed_.exchange(followed_.load()));
+        other_names_.store(other.other_names_.exchange(other_names_.load()));
         return *this;
     }
     ~overlay_file() {
         copy_.reset();
+        if (other_names_.load() == names::others)
+            core_->end_unheard();
         if (id_ != entry_id::none)
             core_->unpin(id_);
     }
@@ -147,8 +151,7 @@ private:
         if (layer_ != 0)
             return fail(errc::ebadf, operation::write);
         auto outcome = on<T>(inner_, act, fail(errc::ebadf, operation::write));
-        // Also after a failure: a part may have been written.
-        core_->at(id_).forget_attributes();
+        changed(inner_);
         if constexpr (Core::writable)
             if (outcome.has_value() && core_->rules.durable == durability::strict)
                 LAMINA_CHECK(sync(sync_kind::data));
@@ -162,7 +165,7 @@ private:
             if (layer_ != 0)
                 LAMINA_CHECK(bring_up());
             auto outcome = on<void>(now(), act, fail(errc::erofs));
-            core_->at(id_).forget_attributes();
+            changed(now());
             if (outcome && core_->rules.durable == durability::strict)
                 return sync(sync_kind::everything);
             return outcome;
@@ -193,8 +196,24 @@ private:
                     return fail(errc::eopnotsupp);
             },
             inner_, from.now());
-        core_->at(id_).forget_attributes();
+        changed(inner_);
         return outcome;
+    }
+    // To be called after every change by this handle, also after a failed one: a part may have been done.
+    void changed(inner_type& inner) {
+        auto& e = core_->at(id_);
+        e.forget_attributes();
+        if (!e.is(detail::fact::removed) || other_names_.load(std::memory_order_acquire) != names::unknown)
+            return;
+        // The entry has lost its name. Other names of the object have entries of their own, which hear nothing of this.
+        auto const found = std::visit([](auto& f) { return f.status(); }, inner);
+        detail::exclusive_lock const lock(core_->tree);
+        if (other_names_.load(std::memory_order_relaxed) != names::unknown)
+            return;
+        bool const none = found && found->nlink == 0;  // which then stays so
+        if (!none)
+            core_->begin_unheard(id_);
+        other_names_.store(none ? names::none : names::others, std::memory_order_release);
     }
 
     Core* core_;
@@ -203,6 +222,9 @@ private:
     inner_type inner_;
     std::shared_ptr<inner_type> copy_;            // of a lower file, once this handle has followed it
     std::atomic<inner_type*> followed_{nullptr};  // the same, for readers
+    // Of an object that has lost the name by which it was opened: whether it has others.
+    enum class names : std::uint8_t { unknown, none, others };
+    std::atomic<names> other_names_{names::unknown};
 };
 
 }  // namespace lamina
