@@ -211,8 +211,11 @@ private:
         if (other_names_.load(std::memory_order_relaxed) != names::unknown)
             return;
         bool const none = found && found->nlink == 0;  // which then stays so
-        if (!none)
+        if (!none) {
+            if (found)
+                (void)core_->number(id_, found->id);  // the other names are found by it
             core_->begin_unheard(id_);
+        }
         other_names_.store(none ? names::none : names::others, std::memory_order_release);
     }
 
