@@ -88,6 +88,8 @@ struct stack_core {
         release_below(entry_id::root);
         if constexpr (writable)
             if (work_held) {
+                if (!spare_whiteout.empty())
+                    (void)layers.upper().remove_at(work, spare_whiteout);  // else the next sweep does it
                 if (marked_volatile)
                     close_volatile(*this);
                 layers.work_tree().release(work);
