@@ -1,7 +1,8 @@
-// Who may do what: the same steps, by the same callers, on a real directory through the kernel and through `checked` over a
-// real directory and over a memory tree. The errno and the whole tree afterwards must be the same.
+// Who may do what: the same steps, by the same callers, on a real directory through the kernel and through `checked`
+// over a real directory and over a memory tree. The errno and the whole tree afterwards must be the same.
 //
-// Needs the right to become another user, and a file system below the temporary directory that takes trusted.* and ACLs.
+// Needs the right to become another user, and a file system below the temporary directory that takes trusted.* and
+// ACLs.
 #include "catch.hpp"
 
 #include <fcntl.h>
@@ -91,7 +92,8 @@ std::string acl(std::initializer_list<std::pair<acl_entry, int>> entries) {
 }
 
 // Gives 1002 and group 7 what the mode alone would not.
-std::string acl_for_some(std::uint16_t owner, std::uint16_t named, std::uint16_t group, std::uint16_t mask, std::uint16_t other) {
+std::string acl_for_some(std::uint16_t owner, std::uint16_t named, std::uint16_t group, std::uint16_t mask,
+                         std::uint16_t other) {
     constexpr std::uint32_t none = 0xffffffff;
     return acl({{{acl_tag::owner, owner, none}, 0},
                 {{acl_tag::user, named, 1002}, 0},
@@ -169,16 +171,47 @@ struct step {
 template <class V>
 std::vector<step<V>> looking_steps() {
     return {
-        {"stat f", [] { struct stat s; return said(::lstat("d/f", &s)); }, [](V& v) { return said(v.symlink_status("d/f")); }},
-        {"stat missing", [] { struct stat s; return said(::lstat("d/none", &s)); },
+        {"stat f",
+         [] {
+             struct stat s;
+             return said(::lstat("d/f", &s));
+         },
+         [](V& v) { return said(v.symlink_status("d/f")); }},
+        {"stat missing",
+         [] {
+             struct stat s;
+             return said(::lstat("d/none", &s));
+         },
          [](V& v) { return said(v.symlink_status("d/none")); }},
-        {"stat deeper", [] { struct stat s; return said(::lstat("d/e/x", &s)); }, [](V& v) { return said(v.symlink_status("d/e/x")); }},
-        {"stat through a link", [] { struct stat s; return said(::stat("d/l", &s)); }, [](V& v) { return said(v.status("d/l")); }},
-        {"readlink", [] { char b[9]; return said(::readlink("d/l", b, 9)); }, [](V& v) { return said(v.read_symlink("d/l")); }},
-        {"list", [] { return opened("d", O_RDONLY | O_DIRECTORY, [](int) { return 0; }); }, [](V& v) { return said(v.list("d")); }},
+        {"stat deeper",
+         [] {
+             struct stat s;
+             return said(::lstat("d/e/x", &s));
+         },
+         [](V& v) { return said(v.symlink_status("d/e/x")); }},
+        {"stat through a link",
+         [] {
+             struct stat s;
+             return said(::stat("d/l", &s));
+         },
+         [](V& v) { return said(v.status("d/l")); }},
+        {"readlink",
+         [] {
+             char b[9];
+             return said(::readlink("d/l", b, 9));
+         },
+         [](V& v) { return said(v.read_symlink("d/l")); }},
+        {"list", [] { return opened("d", O_RDONLY | O_DIRECTORY, [](int) { return 0; }); },
+         [](V& v) { return said(v.list("d")); }},
         {"list deeper", [] { return opened("d/e", O_RDONLY | O_DIRECTORY, [](int) { return 0; }); },
          [](V& v) { return said(v.list("d/e")); }},
-        {"read", [] { return opened("d/f", O_RDONLY, [](int f) { char b[9]; return said(::read(f, b, 9)); }); },
+        {"read",
+         [] {
+             return opened("d/f", O_RDONLY, [](int f) {
+                 char b[9];
+                 return said(::read(f, b, 9));
+             });
+         },
          [](V& v) { return said(v.read("d/f")); }},
         {"open to write", [] { return opened("d/f", O_WRONLY, [](int) { return 0; }); },
          [](V& v) { return opened(v, "d/f", open_flags::write, [](auto&) { return 0; }); }},
@@ -188,18 +221,37 @@ std::vector<step<V>> looking_steps() {
          [](V& v) { return opened(v, "d/f", open_flags::read | open_flags::truncate, [](auto&) { return 0; }); }},
         {"open a directory to write", [] { return opened("d/e", O_WRONLY, [](int) { return 0; }); },
          [](V& v) { return opened(v, "d/e", open_flags::write, [](auto&) { return 0; }); }},
-        {"get user xattr", [] { char b[9]; return said(::lgetxattr("d/f", "user.k", b, 9)); },
+        {"get user xattr",
+         [] {
+             char b[9];
+             return said(::lgetxattr("d/f", "user.k", b, 9));
+         },
          [](V& v) { return said(v.get_xattr("d/f", "user.k", links::no_follow)); }},
-        {"get user xattr of a directory", [] { char b[9]; return said(::lgetxattr("d", "user.k", b, 9)); },
+        {"get user xattr of a directory",
+         [] {
+             char b[9];
+             return said(::lgetxattr("d", "user.k", b, 9));
+         },
          [](V& v) { return said(v.get_xattr("d", "user.k", links::no_follow)); }},
-        {"get user xattr of a link", [] { char b[9]; return said(::lgetxattr("d/l", "user.k", b, 9)); },
+        {"get user xattr of a link",
+         [] {
+             char b[9];
+             return said(::lgetxattr("d/l", "user.k", b, 9));
+         },
          [](V& v) { return said(v.get_xattr("d/l", "user.k", links::no_follow)); }},
-        {"get trusted xattr", [] { char b[9]; return said(::lgetxattr("d/f", "trusted.k", b, 9)); },
+        {"get trusted xattr",
+         [] {
+             char b[9];
+             return said(::lgetxattr("d/f", "trusted.k", b, 9));
+         },
          [](V& v) { return said(v.get_xattr("d/f", "trusted.k", links::no_follow)); }},
-        {"list xattrs, is a trusted one there", [] {
+        {"list xattrs, is a trusted one there",
+         [] {
              char b[4096];
              auto const n = ::llistxattr("d/f", b, sizeof b);
-             return n < 0 ? errno : std::string(b, static_cast<std::size_t>(n)).find("trusted.k") == std::string::npos ? 0 : 1000;
+             return n < 0                                                                                ? errno
+                    : std::string(b, static_cast<std::size_t>(n)).find("trusted.k") == std::string::npos ? 0
+                                                                                                         : 1000;
          },
          [](V& v) {
              auto const keys = v.xattrs("d/f", links::no_follow);
@@ -218,26 +270,38 @@ std::vector<step<V>> naming_steps() {
     return {
         {"create", [] { return opened("d/new", O_CREAT | O_EXCL | O_RDWR, [](int) { return 0; }); },
          [](V& v) {
-             return opened(v, "d/new", open_flags::create | open_flags::exclusive | open_flags::read_write, [](auto&) { return 0; });
+             return opened(v, "d/new", open_flags::create | open_flags::exclusive | open_flags::read_write,
+                           [](auto&) { return 0; });
          }},
         {"create what exists", [] { return opened("d/f", O_CREAT | O_EXCL | O_RDWR, [](int) { return 0; }); },
          [](V& v) {
-             return opened(v, "d/f", open_flags::create | open_flags::exclusive | open_flags::read_write, [](auto&) { return 0; });
+             return opened(v, "d/f", open_flags::create | open_flags::exclusive | open_flags::read_write,
+                           [](auto&) { return 0; });
          }},
-        {"mkdir", [] { return said(::mkdir("d/new", 07777)); }, [](V& v) { return said(v.create_directory("d/new", 07777)); }},
-        {"mkdir what exists", [] { return said(::mkdir("d/e", 0755)); }, [](V& v) { return said(v.create_directory("d/e", 0755)); }},
-        {"symlink", [] { return said(::symlink("f", "d/new")); }, [](V& v) { return said(v.create_symlink("f", "d/new")); }},
+        {"mkdir", [] { return said(::mkdir("d/new", 07777)); },
+         [](V& v) { return said(v.create_directory("d/new", 07777)); }},
+        {"mkdir what exists", [] { return said(::mkdir("d/e", 0755)); },
+         [](V& v) { return said(v.create_directory("d/e", 0755)); }},
+        {"symlink", [] { return said(::symlink("f", "d/new")); },
+         [](V& v) { return said(v.create_symlink("f", "d/new")); }},
         {"mkfifo", [] { return said(::mknod("d/new", S_IFIFO | 06711, 0)); },
          [](V& v) { return said(v.create_node("d/new", file_type::fifo, 06711)); }},
         {"mknod regular", [] { return said(::mknod("d/new", S_IFREG | 02711, 0)); },
          [](V& v) { return said(v.create_node("d/new", file_type::regular, 02711)); }},
         {"mknod device", [] { return said(::mknod("d/new", S_IFCHR | 0600, makedev(1, 3))); },
-         [](V& v) { return said(v.create_node("d/new", file_type::character, 0600, {1, 3})); }},
+         [](V& v) {
+             return said(v.create_node("d/new", file_type::character, 0600, {1, 3}));
+         }},
         {"mknod whiteout", [] { return said(::mknod("d/new", S_IFCHR | 0600, makedev(0, 0))); },
-         [](V& v) { return said(v.create_node("d/new", file_type::character, 0600, {0, 0})); }},
-        {"link out", [] { return said(::link("d/f", "t/new")); }, [](V& v) { return said(v.create_hard_link("d/f", "t/new")); }},
-        {"link in", [] { return said(::link("t/g", "d/new")); }, [](V& v) { return said(v.create_hard_link("t/g", "d/new")); }},
-        {"link onto", [] { return said(::link("t/g", "d/f")); }, [](V& v) { return said(v.create_hard_link("t/g", "d/f")); }},
+         [](V& v) {
+             return said(v.create_node("d/new", file_type::character, 0600, {0, 0}));
+         }},
+        {"link out", [] { return said(::link("d/f", "t/new")); },
+         [](V& v) { return said(v.create_hard_link("d/f", "t/new")); }},
+        {"link in", [] { return said(::link("t/g", "d/new")); },
+         [](V& v) { return said(v.create_hard_link("t/g", "d/new")); }},
+        {"link onto", [] { return said(::link("t/g", "d/f")); },
+         [](V& v) { return said(v.create_hard_link("t/g", "d/f")); }},
         {"link a directory", [] { return said(::link("d/e", "t/new")); },
          [](V& v) {
              // By primitives: the path-level member answers eperm before it asks.
@@ -254,25 +318,39 @@ std::vector<step<V>> naming_steps() {
         {"unlink elsewhere", [] { return said(::unlink("t/g")); }, [](V& v) { return said(v.remove("t/g")); }},
         {"rmdir", [] { return said(::rmdir("d/e")); }, [](V& v) { return said(v.remove("d/e")); }},
         {"rmdir a full one", [] { return said(::rmdir("d/full")); }, [](V& v) { return said(v.remove("d/full")); }},
-        {"rename in place", [] { return said(::rename("d/f", "d/new")); }, [](V& v) { return said(v.rename("d/f", "d/new")); }},
+        {"rename in place", [] { return said(::rename("d/f", "d/new")); },
+         [](V& v) { return said(v.rename("d/f", "d/new")); }},
         {"rename onto", [] { return said(::rename("d/l", "d/f")); }, [](V& v) { return said(v.rename("d/l", "d/f")); }},
-        {"rename out", [] { return said(::rename("d/f", "t/new")); }, [](V& v) { return said(v.rename("d/f", "t/new")); }},
-        {"rename out onto", [] { return said(::rename("d/f", "t/g")); }, [](V& v) { return said(v.rename("d/f", "t/g")); }},
-        {"rename in", [] { return said(::rename("t/g", "d/new")); }, [](V& v) { return said(v.rename("t/g", "d/new")); }},
-        {"rename in onto", [] { return said(::rename("t/g", "d/f")); }, [](V& v) { return said(v.rename("t/g", "d/f")); }},
-        {"rename missing", [] { return said(::rename("d/none", "t/new")); }, [](V& v) { return said(v.rename("d/none", "t/new")); }},
-        {"rename a directory in place", [] { return said(::rename("d/e", "d/new")); }, [](V& v) { return said(v.rename("d/e", "d/new")); }},
-        {"rename a directory out", [] { return said(::rename("d/e", "t/new")); }, [](V& v) { return said(v.rename("d/e", "t/new")); }},
-        {"rename a directory in", [] { return said(::rename("t/h", "d/new")); }, [](V& v) { return said(v.rename("t/h", "d/new")); }},
-        {"rename a directory onto one", [] { return said(::rename("t/h", "d/e")); }, [](V& v) { return said(v.rename("t/h", "d/e")); }},
-        {"rename between two names of one", [] { return said(::rename("d/f", "d/f2")); }, [](V& v) { return said(v.rename("d/f", "d/f2")); }},
-        {"rename without replacing", [] { return said(::renameat2(AT_FDCWD, "d/f", AT_FDCWD, "t/g", RENAME_NOREPLACE)); },
+        {"rename out", [] { return said(::rename("d/f", "t/new")); },
+         [](V& v) { return said(v.rename("d/f", "t/new")); }},
+        {"rename out onto", [] { return said(::rename("d/f", "t/g")); },
+         [](V& v) { return said(v.rename("d/f", "t/g")); }},
+        {"rename in", [] { return said(::rename("t/g", "d/new")); },
+         [](V& v) { return said(v.rename("t/g", "d/new")); }},
+        {"rename in onto", [] { return said(::rename("t/g", "d/f")); },
+         [](V& v) { return said(v.rename("t/g", "d/f")); }},
+        {"rename missing", [] { return said(::rename("d/none", "t/new")); },
+         [](V& v) { return said(v.rename("d/none", "t/new")); }},
+        {"rename a directory in place", [] { return said(::rename("d/e", "d/new")); },
+         [](V& v) { return said(v.rename("d/e", "d/new")); }},
+        {"rename a directory out", [] { return said(::rename("d/e", "t/new")); },
+         [](V& v) { return said(v.rename("d/e", "t/new")); }},
+        {"rename a directory in", [] { return said(::rename("t/h", "d/new")); },
+         [](V& v) { return said(v.rename("t/h", "d/new")); }},
+        {"rename a directory onto one", [] { return said(::rename("t/h", "d/e")); },
+         [](V& v) { return said(v.rename("t/h", "d/e")); }},
+        {"rename between two names of one", [] { return said(::rename("d/f", "d/f2")); },
+         [](V& v) { return said(v.rename("d/f", "d/f2")); }},
+        {"rename without replacing",
+         [] { return said(::renameat2(AT_FDCWD, "d/f", AT_FDCWD, "t/g", RENAME_NOREPLACE)); },
          [](V& v) { return said(v.rename("d/f", "t/g", rename_flags::no_replace)); }},
         {"exchange", [] { return said(::renameat2(AT_FDCWD, "d/f", AT_FDCWD, "t/g", RENAME_EXCHANGE)); },
          [](V& v) { return said(v.rename("d/f", "t/g", rename_flags::exchange)); }},
-        {"exchange file and directory", [] { return said(::renameat2(AT_FDCWD, "d/f", AT_FDCWD, "t/h", RENAME_EXCHANGE)); },
+        {"exchange file and directory",
+         [] { return said(::renameat2(AT_FDCWD, "d/f", AT_FDCWD, "t/h", RENAME_EXCHANGE)); },
          [](V& v) { return said(v.rename("d/f", "t/h", rename_flags::exchange)); }},
-        {"exchange directory and file", [] { return said(::renameat2(AT_FDCWD, "d/e", AT_FDCWD, "t/g", RENAME_EXCHANGE)); },
+        {"exchange directory and file",
+         [] { return said(::renameat2(AT_FDCWD, "d/e", AT_FDCWD, "t/g", RENAME_EXCHANGE)); },
          [](V& v) { return said(v.rename("d/e", "t/g", rename_flags::exchange)); }},
         {"exchange with missing", [] { return said(::renameat2(AT_FDCWD, "d/e", AT_FDCWD, "t/new", RENAME_EXCHANGE)); },
          [](V& v) { return said(v.rename("d/e", "t/new", rename_flags::exchange)); }},
@@ -311,7 +389,8 @@ std::vector<step<V>> changing_steps() {
         {"chmod 06755", chmod_f<06755>, chmod_f_ours<V, 06755>},
         {"chmod 02644", chmod_f<02644>, chmod_f_ours<V, 02644>},
         {"chmod 01644", chmod_f<01644>, chmod_f_ours<V, 01644>},
-        {"chmod directory", [] { return said(::chmod("d", 02711)); }, [](V& v) { return said(v.permissions("d", 02711)); }},
+        {"chmod directory", [] { return said(::chmod("d", 02711)); },
+         [](V& v) { return said(v.permissions("d", 02711)); }},
         {"chown to 1000", chown_f<1000, keep_group>, chown_f_ours<V, 1000, keep_group>},
         {"chown to 1002", chown_f<1002, keep_group>, chown_f_ours<V, 1002, keep_group>},
         {"chgrp to 1000", chown_f<keep_user, 1000>, chown_f_ours<V, keep_user, 1000>},
@@ -320,18 +399,26 @@ std::vector<step<V>> changing_steps() {
         {"chown both", chown_f<1002, 1002>, chown_f_ours<V, 1002, 1002>},
         {"chown to what it is", chown_f<1000, 1000>, chown_f_ours<V, 1000, 1000>},
         {"chown nothing", chown_f<keep_user, keep_group>, chown_f_ours<V, keep_user, keep_group>},
-        {"chown directory", [] { return said(::lchown("d", 1002, 1002)); }, [](V& v) { return said(v.owner("d", 1002, 1002)); }},
+        {"chown directory", [] { return said(::lchown("d", 1002, 1002)); },
+         [](V& v) { return said(v.owner("d", 1002, 1002)); }},
         {"chgrp link", [] { return said(::lchown("d/l", keep_user, 7)); },
          [](V& v) { return said(v.owner("d/l", keep_user, 7, links::no_follow)); }},
-        {"touch", [] { return times_f(UTIME_NOW, UTIME_NOW); }, [](V& v) { return said(v.times("d/f", time_change::touch())); }},
+        {"touch", [] { return times_f(UTIME_NOW, UTIME_NOW); },
+         [](V& v) { return said(v.times("d/f", time_change::touch())); }},
         {"set times", [] { return times_f(5, 5); },
          [](V& v) { return said(v.times("d/f", time_change::both(some_time, some_time))); }},
-        {"set one time", [] { return times_f(UTIME_OMIT, 5); }, [](V& v) { return said(v.times("d/f", time_change::modified(some_time))); }},
+        {"set one time", [] { return times_f(UTIME_OMIT, 5); },
+         [](V& v) { return said(v.times("d/f", time_change::modified(some_time))); }},
         {"touch one time", [] { return times_f(UTIME_NOW, UTIME_OMIT); },
-         [](V& v) { return said(v.times("d/f", {action::now, action::keep, {}, {}})); }},
+         [](V& v) {
+             return said(v.times("d/f", {action::now, action::keep, {}, {}}));
+         }},
         {"touch one, set one", [] { return times_f(UTIME_NOW, 5); },
-         [](V& v) { return said(v.times("d/f", {action::now, action::set, {}, some_time})); }},
-        {"set user xattr", [] { return set_xattr("d/f", "user.new", "v"); }, [](V& v) { return said(v.set_xattr("d/f", "user.new", "v")); }},
+         [](V& v) {
+             return said(v.times("d/f", {action::now, action::set, {}, some_time}));
+         }},
+        {"set user xattr", [] { return set_xattr("d/f", "user.new", "v"); },
+         [](V& v) { return said(v.set_xattr("d/f", "user.new", "v")); }},
         {"set user xattr of a directory", [] { return set_xattr("d", "user.new", "v"); },
          [](V& v) { return said(v.set_xattr("d", "user.new", "v")); }},
         {"set user xattr of a link", [] { return set_xattr("d/l", "user.new", "v"); },
@@ -342,39 +429,55 @@ std::vector<step<V>> changing_steps() {
          [](V& v) { return said(v.set_xattr("d/f", "security.new", "v")); }},
         {"set file capability", [] { return set_xattr("d/f", "security.capability", file_capability_bytes()); },
          [](V& v) { return said(v.set_xattr("d/f", "security.capability", file_capability_bytes())); }},
-        {"remove user xattr", [] { return said(::lremovexattr("d/f", "user.k")); }, [](V& v) { return said(v.remove_xattr("d/f", "user.k")); }},
+        {"remove user xattr", [] { return said(::lremovexattr("d/f", "user.k")); },
+         [](V& v) { return said(v.remove_xattr("d/f", "user.k")); }},
         {"remove missing user xattr", [] { return said(::lremovexattr("d/f", "user.none")); },
          [](V& v) { return said(v.remove_xattr("d/f", "user.none")); }},
         {"remove trusted xattr", [] { return said(::lremovexattr("d/f", "trusted.k")); },
          [](V& v) { return said(v.remove_xattr("d/f", "trusted.k")); }},
         {"truncate", [] { return said(::truncate("d/f", 1)); }, [](V& v) { return said(v.resize("d/f", 1)); }},
-        {"truncate a directory", [] { return said(::truncate("d/e", 1)); }, [](V& v) { return said(v.resize("d/e", 1)); }},
+        {"truncate a directory", [] { return said(::truncate("d/e", 1)); },
+         [](V& v) { return said(v.resize("d/e", 1)); }},
         {"write", [] { return opened("d/f", O_WRONLY, [](int f) { return said(::write(f, "x", 1)); }); },
-         [](V& v) { return opened(v, "d/f", open_flags::write, [](auto& f) { return said(f.write_at(letter(), 0)); }); }},
+         [](V& v) {
+             return opened(v, "d/f", open_flags::write, [](auto& f) { return said(f.write_at(letter(), 0)); });
+         }},
         {"append", [] { return opened("d/f", O_WRONLY | O_APPEND, [](int f) { return said(::write(f, "x", 1)); }); },
          [](V& v) { return opened(v, "d/f", open_flags::append, [](auto& f) { return said(f.append(letter())); }); }},
-        {"write to a handle for reading", [] { return opened("d/f", O_RDONLY, [](int f) { return said(::write(f, "x", 1)); }); },
-         [](V& v) { return opened(v, "d/f", open_flags::read, [](auto& f) { return said(f.write_at(letter(), 0)); }); }},
+        {"write to a handle for reading",
+         [] { return opened("d/f", O_RDONLY, [](int f) { return said(::write(f, "x", 1)); }); },
+         [](V& v) {
+             return opened(v, "d/f", open_flags::read, [](auto& f) { return said(f.write_at(letter(), 0)); });
+         }},
         {"resize a handle", [] { return opened("d/f", O_WRONLY, [](int f) { return said(::ftruncate(f, 1)); }); },
          [](V& v) { return opened(v, "d/f", open_flags::write, [](auto& f) { return said(f.resize(1)); }); }},
         {"chmod a handle", [] { return opened("d/f", O_RDONLY, [](int f) { return said(::fchmod(f, 06711)); }); },
          [](V& v) { return opened(v, "d/f", open_flags::read, [](auto& f) { return said(f.set_mode(06711)); }); }},
-        {"chgrp a handle", [] { return opened("d/f", O_RDONLY, [](int f) { return said(::fchown(f, keep_user, 7)); }); },
-         [](V& v) { return opened(v, "d/f", open_flags::read, [](auto& f) { return said(f.set_owner(keep_user, 7)); }); }},
+        {"chgrp a handle",
+         [] { return opened("d/f", O_RDONLY, [](int f) { return said(::fchown(f, keep_user, 7)); }); },
+         [](V& v) {
+             return opened(v, "d/f", open_flags::read, [](auto& f) { return said(f.set_owner(keep_user, 7)); });
+         }},
         {"chown a handle", [] { return opened("d/f", O_RDONLY, [](int f) { return said(::fchown(f, 1002, 1002)); }); },
-         [](V& v) { return opened(v, "d/f", open_flags::read, [](auto& f) { return said(f.set_owner(1002, 1002)); }); }},
-        {"set times of a handle", [] {
+         [](V& v) {
+             return opened(v, "d/f", open_flags::read, [](auto& f) { return said(f.set_owner(1002, 1002)); });
+         }},
+        {"set times of a handle",
+         [] {
              return opened("d/f", O_RDONLY, [](int f) {
                  timespec const times[2] = {{1234567890, 5}, {1234567890, 5}};
                  return said(::futimens(f, times));
              });
          },
          [](V& v) {
-             return opened(v, "d/f", open_flags::read, [](auto& f) { return said(f.set_times(time_change::both(some_time, some_time))); });
+             return opened(v, "d/f", open_flags::read,
+                           [](auto& f) { return said(f.set_times(time_change::both(some_time, some_time))); });
          }},
-        {"set user xattr of a handle", [] { return opened("d/f", O_WRONLY, [](int f) { return said(::fsetxattr(f, "user.new", "v", 1, 0)); }); },
+        {"set user xattr of a handle",
+         [] { return opened("d/f", O_WRONLY, [](int f) { return said(::fsetxattr(f, "user.new", "v", 1, 0)); }); },
          [](V& v) {
-             return opened(v, "d/f", open_flags::write, [](auto& f) { return said(f.set_xattr("user.new", "v", xattr_flags::none)); });
+             return opened(v, "d/f", open_flags::write,
+                           [](auto& f) { return said(f.set_xattr("user.new", "v", xattr_flags::none)); });
          }},
     };
 }
@@ -396,7 +499,8 @@ void plant(T& tree, situation const& s) {
         if (!tree.symlink_status(path).value().is_symlink())
             must(tree.permissions(path, mode));
     };
-    for (path_view const directory : {path_view("d"), path_view("d/e"), path_view("d/full"), path_view("d/full/x"), path_view("t"), path_view("t/h")})
+    for (path_view const directory : {path_view("d"), path_view("d/e"), path_view("d/full"), path_view("d/full/x"),
+                                      path_view("t"), path_view("t/h")})
         must(tree.create_directory(directory, 0700));
     must(tree.write("d/f", "data", 0600));
     must(tree.create_hard_link("d/f", "d/f2"));
@@ -434,7 +538,8 @@ std::string picture(T& tree) {
                       o.mtime == some_time ? 1LL : 0LL);
         auto text = std::string(e.path).append(line);
         auto const where = path::parse(std::string(e.path)).value();
-        for (auto const& key : {"user.k", "user.new", "trusted.k", "trusted.new", "security.new", "security.capability"})
+        for (auto const& key :
+             {"user.k", "user.new", "trusted.k", "trusted.new", "security.new", "security.capability"})
             if (tree.get_xattr(where, key, links::no_follow))
                 text.append(" ").append(key);
         lines.push_back(text + '\n');
@@ -556,7 +661,8 @@ bool can_compare(posix_directory& real) {
     return may;
 }
 
-// Compares the kernel, in `real`, with `checked` over what `empty_tree()` gives: in the first situation of each `one_in`.
+// Compares the kernel, in `real`, with `checked` over what `empty_tree()` gives: in the first situation of each
+// `one_in`.
 template <class Empty>
 void compare(posix_directory& real, Empty empty_tree, bool keeps_acls, std::size_t one_in) {
     using tree = std::remove_reference_t<decltype(empty_tree())>;
@@ -573,8 +679,8 @@ void compare(posix_directory& real, Empty empty_tree, bool keeps_acls, std::size
                 if (!links_are_protected && std::string_view(all[i].name).starts_with("link"))
                     continue;
                 INFO(c.name << ": " << all[i].name << ", directory " << std::oct << s.directory << " of " << std::dec
-                            << s.directory_owner << ", file " << std::oct << s.file << " of " << std::dec << s.file_owner
-                            << ", group " << s.group << (s.file_acl.empty() ? "" : ", with ACLs"));
+                            << s.directory_owner << ", file " << std::oct << s.file << " of " << std::dec
+                            << s.file_owner << ", group " << s.group << (s.file_acl.empty() ? "" : ", with ACLs"));
                 int const expected = kernel.perform(i);
                 auto const expected_picture = picture(real);
                 auto&& ours = empty_tree();
@@ -595,17 +701,20 @@ void compare(posix_directory& real, Empty empty_tree, bool keeps_acls, std::size
 
 }  // namespace
 
-TEST_CASE("[permission] over a memory tree, checked refuses what the kernel refuses, and leaves what the kernel leaves") {
+TEST_CASE(
+    "[permission] over a memory tree, checked refuses what the kernel refuses, and leaves what the kernel leaves") {
     scratch_directory scratch;
     auto real = posix_directory::open(scratch.path).value();
     if (!can_compare(real))
         return;
     // A memory tree keeps ACLs as bytes: chmod does not change them, nor they the mode.
     std::optional<memory_tree> memory;
-    compare(real, [&]() -> memory_tree& { return memory.emplace(memory_options{.umask = 0}); }, false, 1);
+    compare(
+        real, [&]() -> memory_tree& { return memory.emplace(memory_options{.umask = 0}); }, false, 1);
 }
 
-TEST_CASE("[permission] over a real directory, checked refuses what the kernel refuses, and leaves what the kernel leaves") {
+TEST_CASE(
+    "[permission] over a real directory, checked refuses what the kernel refuses, and leaves what the kernel leaves") {
     scratch_directory scratch;
     auto real = posix_directory::open(scratch.path).value();
     if (!can_compare(real))
@@ -613,7 +722,8 @@ TEST_CASE("[permission] over a real directory, checked refuses what the kernel r
     REQUIRE(::mkdir("ours", 0755) == 0);
     {
         auto ours = posix_directory::open(scratch.path + "/ours").value();
-        compare(real, [&]() -> posix_directory& { return clear(ours), ours; }, true, 7);
+        compare(
+            real, [&]() -> posix_directory& { return clear(ours), ours; }, true, 7);
     }
     REQUIRE(real.remove_all("ours").has_value());
 }

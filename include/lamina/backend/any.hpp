@@ -1,9 +1,9 @@
 // A backend whose type is known only at run time, for lists of layers that a program reads from its input.
 //
-// A handle: copies mean the same backend, and a list of 500 of them is 500 pointers. A backend given as an lvalue is referred
-// to (the caller keeps it alive), one given as an rvalue lives as long as its last handle. It has every primitive; those for
-// which the backend inside lacks an operation answer erofs, or eopnotsupp where they are optional, and `able()` tells so
-// beforehand. The one virtual call per primitive is the only one in the library.
+// A handle: copies mean the same backend, and a list of 500 of them is 500 pointers. A backend given as an lvalue is
+// referred to (the caller keeps it alive), one given as an rvalue lives as long as its last handle. It has every
+// primitive; those for which the backend inside lacks an operation answer erofs, or eopnotsupp where they are
+// optional, and `able()` tells so beforehand. The one virtual call per primitive is the only one in the library.
 //
 // An upper in an any_backend needs a work directory beside it: whether there is a work area is not asked at run time.
 //
@@ -78,7 +78,10 @@ public:
     virtual result<void> remove_xattr_at(node directory, name_ref name, std::string_view key) = 0;
     virtual result<void> resize_at(node directory, name_ref name, std::uint64_t size) = 0;
     virtual result<void> sync_directory(node directory) = 0;
+    virtual result<void> sync_all() = 0;
     virtual result<space_info> space() = 0;
+    virtual result<std::shared_ptr<void>> claim(node directory) = 0;
+    virtual result<void> probe(node scratch) = 0;
 };
 
 template <class T>
@@ -150,7 +153,8 @@ public:
             return fail(errc::erofs, operation::create);
     }
     result<void> create_directory_at(node directory, name_ref name, mode_bits mode) override {
-        return change(operation::create_directory, [&](auto& b) { return b.create_directory_at(directory, name, mode); });
+        return change(operation::create_directory,
+                      [&](auto& b) { return b.create_directory_at(directory, name, mode); });
     }
     result<void> create_symlink_at(node directory, name_ref name, std::string_view target) override {
         return change(operation::create_symlink, [&](auto& b) { return b.create_symlink_at(directory, name, target); });
@@ -170,7 +174,8 @@ public:
     result<void> publish_at(any_file& file, node directory, name_ref name) override {
         if constexpr (makes_unnamed_files<B>) {
             auto* const unnamed = file.get_if<file_of<B>>();
-            return unnamed != nullptr ? inner().publish_at(*unnamed, directory, name) : fail(errc::einval, operation::link);
+            return unnamed != nullptr ? inner().publish_at(*unnamed, directory, name)
+                                      : fail(errc::einval, operation::link);
         } else {
             return fail(writes ? errc::eopnotsupp : errc::erofs, operation::link);
         }
@@ -200,7 +205,8 @@ public:
     }
     result<void> set_xattr_at(node directory, name_ref name, std::string_view key, std::string_view value,
                               xattr_flags flags) override {
-        return change(operation::set_xattr, [&](auto& b) { return b.set_xattr_at(directory, name, key, value, flags); });
+        return change(operation::set_xattr,
+                      [&](auto& b) { return b.set_xattr_at(directory, name, key, value, flags); });
     }
     result<void> remove_xattr_at(node directory, name_ref name, std::string_view key) override {
         return change(operation::remove_xattr, [&](auto& b) { return b.remove_xattr_at(directory, name, key); });
@@ -213,6 +219,27 @@ public:
             return inner().sync_directory(directory);
         else
             return {};  // nothing was changed
+    }
+    // Without a way to flush everything, or to claim, or to find out, there is nothing that would need it.
+    result<void> sync_all() override {
+        if constexpr (syncs_all<B>)
+            return inner().sync_all();
+        else
+            return {};
+    }
+    result<std::shared_ptr<void>> claim([[maybe_unused]] node directory) override {
+        if constexpr (claims_directories<B>) {
+            LAMINA_TRY(auto claimed, inner().claim(directory));
+            return std::shared_ptr<void>(std::make_shared<decltype(claimed)>(std::move(claimed)));
+        } else {
+            return std::shared_ptr<void>();
+        }
+    }
+    result<void> probe([[maybe_unused]] node scratch) override {
+        if constexpr (can_be_probed<B>)
+            return inner().probe(scratch);
+        else
+            return {};
     }
     result<space_info> space() override {
         if constexpr (writes)

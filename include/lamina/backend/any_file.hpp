@@ -1,7 +1,8 @@
 // An open file whose type is known only at run time: what any_backend opens.
 //
-// A file of up to `inline_size` bytes lies in the handle itself, so that to open one through an any_backend allocates no more
-// than to open it directly; larger ones lie on the heap. Types are told apart by the address of a static, which needs no RTTI.
+// A file of up to `inline_size` bytes lies in the handle itself, so that to open one through an any_backend allocates
+// no more than to open it directly; larger ones lie on the heap. Types are told apart by the address of a static,
+// which needs no RTTI.
 //
 // Concurrency: as the file inside.
 #pragma once
@@ -174,7 +175,9 @@ public:
         return file_ != nullptr && file_->type() == &detail::type_mark<F> ? static_cast<F*>(file_->object()) : nullptr;
     }
 
-    result<std::size_t> read_at(std::span<std::byte> into, std::uint64_t offset) { return file_->read_at(into, offset); }
+    result<std::size_t> read_at(std::span<std::byte> into, std::uint64_t offset) {
+        return file_->read_at(into, offset);
+    }
     result<std::uint64_t> next_data(std::uint64_t offset) { return file_->next_data(offset); }
     result<std::uint64_t> next_hole(std::uint64_t offset) { return file_->next_hole(offset); }
     result<attributes> status() { return file_->status(); }
@@ -207,7 +210,9 @@ public:
     }
 
 private:
-    [[nodiscard]] bool is_inline() const noexcept { return static_cast<void const*>(file_) == static_cast<void const*>(room_); }
+    [[nodiscard]] bool is_inline() const noexcept {
+        return static_cast<void const*>(file_) == static_cast<void const*>(room_);
+    }
     void take(any_file& other) noexcept {
         file_ = other.file_;
         if (other.is_inline()) {

@@ -1,7 +1,8 @@
-// The poorest types that model the backend concepts: every primitive that a concept names, nothing else, and no answer but
-// eopnotsupp. Generic code is compiled against them, so that it asks of a backend what the concept promises and no more: they
-// cannot be copied, made from nothing, compared or derived from, none of their primitives is const unless it must be, and
-// `file_type` knows nothing of the backend. They hold no state, so any number of threads may use one.
+// The poorest types that model the backend concepts: every primitive that a concept names, nothing else, and no
+// answer but eopnotsupp. Generic code is compiled against them, so that it asks of a backend what the concept
+// promises and no more: they cannot be copied, made from nothing, compared or derived from, none of their primitives
+// is const unless it must be, and `file_type` knows nothing of the backend. They hold no state, so any number of
+// threads may use one.
 #pragma once
 
 #include <cstddef>
@@ -142,6 +143,7 @@ static_assert(lamina::readable_file<readable_file> && !lamina::writable_file<rea
 static_assert(lamina::writable_file<writable_file>);
 static_assert(lamina::readable_backend<readable_backend> && !lamina::writable_backend<readable_backend>);
 static_assert(lamina::writable_backend<writable_backend>);
-static_assert(!makes_unnamed_files<writable_backend> && !has_work_area<writable_backend> && !descends<writable_backend>);
+static_assert(!makes_unnamed_files<writable_backend> && !has_work_area<writable_backend> &&
+              !descends<writable_backend>);
 
 }  // namespace lamina::archetype

@@ -1,19 +1,21 @@
-// A read-only backend out of three functions over paths, for layers that are easy to answer from and not worth more: a table in
-// the program, an archive somebody else parses, a service.
+// A read-only backend out of three functions over paths, for layers that are easy to answer from and not worth more:
+// a table in the program, an archive somebody else parses, a service.
 //
 // F has
-//     result<std::optional<attributes>> status(path_view)                       of the object itself; empty if there is none
-//     result<void> list(path_view, entry_sink)                                  each entry of a directory once
-//     result<std::size_t> read(path_view, std::uint64_t offset, std::span<std::byte>)    0 at the end of the file
+//     result<std::optional<attributes>> status(path_view)     of the object itself; empty if there is none
+//     result<void> list(path_view, entry_sink)                each entry of a directory once
+//     result<std::size_t> read(path_view, std::uint64_t offset, std::span<std::byte>)     0 at the end of the file
 // and, where it has such things,
 //     result<std::string> read_symlink(path_view)
-//     result<std::vector<std::pair<std::string, std::string>>> xattrs(path_view)         keys and values
-// Paths are relative, without "." or "..", the root is empty; symbolic links are never in the middle of one. What F answers is
-// checked: a name that no directory can hold fails the listing with ebadmsg, as does a read of more than was asked.
+//     result<std::vector<std::pair<std::string, std::string>>> xattrs(path_view)          keys and values
+// Paths are relative, without "." or "..", the root is empty; symbolic links are never in the middle of one. What F
+// answers is checked: a name that no directory can hold fails the listing with ebadmsg, as does a read of more than
+// was asked.
 //
 // A node is the path of a directory, kept once while anybody retains it; at most `nodes_max` of them at a time.
 //
-// Concurrency: the table of nodes has a mutex, held for look-ups in it only. F is called from any thread, many at a time.
+// Concurrency: the table of nodes has a mutex, held for look-ups in it only. F is called from any thread, many at a
+// time.
 #pragma once
 
 #include <atomic>
@@ -40,11 +42,12 @@ namespace lamina {
 
 // What from_paths needs of its functions.
 template <class F>
-concept path_functions = requires(F& f, path_view path, entry_sink sink, std::uint64_t offset, std::span<std::byte> into) {
-    { f.status(path) } -> std::same_as<result<std::optional<attributes>>>;
-    { f.list(path, sink) } -> std::same_as<result<void>>;
-    { f.read(path, offset, into) } -> std::same_as<result<std::size_t>>;
-};
+concept path_functions =
+    requires(F& f, path_view path, entry_sink sink, std::uint64_t offset, std::span<std::byte> into) {
+        { f.status(path) } -> std::same_as<result<std::optional<attributes>>>;
+        { f.list(path, sink) } -> std::same_as<result<void>>;
+        { f.read(path, offset, into) } -> std::same_as<result<std::size_t>>;
+    };
 template <class F>
 concept path_functions_with_symlinks = path_functions<F> && requires(F& f, path_view path) {
     { f.read_symlink(path) } -> std::same_as<result<std::string>>;
@@ -64,9 +67,7 @@ public:
         std::uint64_t references = 0;
     };
 
-    explicit path_nodes(std::size_t limit) : limit_(limit) {
-        root_ = &*by_path_.try_emplace(std::string()).first;
-    }
+    explicit path_nodes(std::size_t limit) : limit_(limit) { root_ = &*by_path_.try_emplace(std::string()).first; }
 
     [[nodiscard]] node root() const noexcept { return to_node(root_); }
     [[nodiscard]] path const& where(node n) const noexcept { return from_node(n)->second.where; }
@@ -104,8 +105,12 @@ private:
     using table = std::map<std::string, directory, std::less<>>;
     using entry = table::value_type;
 
-    [[nodiscard]] static node to_node(entry* e) noexcept { return static_cast<node>(reinterpret_cast<std::uintptr_t>(e)); }
-    [[nodiscard]] static entry* from_node(node n) noexcept { return reinterpret_cast<entry*>(static_cast<std::uintptr_t>(n)); }
+    [[nodiscard]] static node to_node(entry* e) noexcept {
+        return static_cast<node>(reinterpret_cast<std::uintptr_t>(e));
+    }
+    [[nodiscard]] static entry* from_node(node n) noexcept {
+        return reinterpret_cast<entry*>(static_cast<std::uintptr_t>(n));
+    }
 
     mutable std::mutex mutex_;
     table by_path_;
@@ -127,7 +132,9 @@ class from_paths : public path_interface<from_paths<F>> {
         detail::path_nodes nodes;
         std::uint64_t device;
         state(F&& functions_given, std::size_t limit)
-            : f(std::forward<F>(functions_given)), nodes(limit), device(next_device()) {}
+            : f(std::forward<F>(functions_given)),
+              nodes(limit),
+              device(next_device()) {}
     };
 
 public:
@@ -260,8 +267,9 @@ private:
         return name.empty() ? result<path>(where) : where.child(name.text);
     }
 
-    // Objects without a number get one from their path: two with one number would be taken for hard links of each other. As in
-    // hash_name, it depends on where the program was loaded, so that nobody can prepare names that collide.
+    // Objects without a number get one from their path: two with one number would be taken for hard links of each
+    // other. As in hash_name, it depends on where the program was loaded, so that nobody can prepare names that
+    // collide.
     [[nodiscard]] static result<std::optional<attributes>> look(state& of, path const& where) {
         auto object = of.f.get().status(where);
         if (!object || !*object || (*object)->id != file_id{})

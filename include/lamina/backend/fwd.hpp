@@ -7,8 +7,8 @@
 
 namespace lamina {
 
-// Of the room whiteout: a layer says in which form its marks are, and the backend only carries it. Its default, automatic, is
-// whiteout_format{}.
+// Of the room whiteout: a layer says in which form its marks are, and the backend only carries it. Its default,
+// automatic, is whiteout_format{}.
 enum class whiteout_format : std::uint8_t;
 
 struct call;

@@ -1,6 +1,7 @@
-// A POSIX ACL in the form in which the xattrs system.posix_acl_access and system.posix_acl_default carry it: a version, 2, in
-// four bytes, and entries of eight: tag, permissions, id, all little endian. The bytes come out of a layer: they are checked
-// when they are parsed, and everything after that may rely on it. Values without shared state; any thread may use them.
+// A POSIX ACL in the form in which the xattrs system.posix_acl_access and system.posix_acl_default carry it: a
+// version, 2, in four bytes, and entries of eight: tag, permissions, id, all little endian. The bytes come out of a
+// layer: they are checked when they are parsed, and everything after that may rely on it. Values without shared
+// state; any thread may use them.
 #pragma once
 
 #include <cstddef>
@@ -68,9 +69,9 @@ public:
                 static_cast<std::uint16_t>(little_endian(bytes_, at + 2, 2)), little_endian(bytes_, at + 4, 4)};
     }
 
-    // Whether the ACL gives `wanted` (4 read, 2 write, 1 search) to somebody who is not the owner. The first user entry that
-    // names them decides; else any group entry of theirs that gives all of it; both within the mask. Empty if the ACL has
-    // nothing to say.
+    // Whether the ACL gives `wanted` (4 read, 2 write, 1 search) to somebody who is not the owner. The first user
+    // entry that names them decides; else any group entry of theirs that gives all of it; both within the mask. Empty
+    // if the ACL has nothing to say.
     template <class InGroup>
     [[nodiscard]] std::optional<bool> permits(std::uint32_t wanted, user_id uid, group_id owning_group,
                                               InGroup&& in_group) const {
@@ -118,7 +119,8 @@ private:
 
     explicit posix_acl(std::string_view bytes) noexcept : bytes_(bytes) {}
 
-    [[nodiscard]] static std::uint32_t little_endian(std::string_view bytes, std::size_t at, std::size_t count) noexcept {
+    [[nodiscard]] static std::uint32_t little_endian(std::string_view bytes, std::size_t at,
+                                                     std::size_t count) noexcept {
         std::uint32_t value = 0;
         for (std::size_t i = 0; i < count; ++i)
             value |= static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[at + i])) << (8 * i);

@@ -1,5 +1,5 @@
-// Every adaptor, any_backend and the path-level members compile over a backend that has what the concept names and nothing
-// else, and pass its answer on: eopnotsupp.
+// Every adaptor, any_backend and the path-level members compile over a backend that has what the concept names and
+// nothing else, and pass its answer on: eopnotsupp.
 #include "catch.hpp"
 
 #include <lamina/backend/adapt/checked.hpp>

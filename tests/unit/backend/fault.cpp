@@ -160,7 +160,8 @@ TEST_CASE("with many threads exactly one call is the n-th, and exactly n steps p
     for (int t = 0; t < 4; ++t)
         threads.emplace_back([&, t] {
             for (int i = 0; i < 60; ++i)
-                made += faulty.create_directory_at(faulty.root(), std::to_string(t * 1000 + i), 0755).has_value() ? 1 : 0;
+                made +=
+                    faulty.create_directory_at(faulty.root(), std::to_string(t * 1000 + i), 0755).has_value() ? 1 : 0;
         });
     for (auto& thread : threads)
         thread.join();

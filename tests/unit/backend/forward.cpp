@@ -1,5 +1,5 @@
-// What all adaptors have in common: every primitive arrives below with its arguments, and what the wrapped backend can do
-// beyond the concepts is still there.
+// What all adaptors have in common: every primitive arrives below with its arguments, and what the wrapped backend
+// can do beyond the concepts is still there.
 #include "catch.hpp"
 
 #include <array>
@@ -13,6 +13,7 @@
 #include <lamina/backend/adapt/subtree.hpp>
 #include <lamina/backend/adapt/trace.hpp>
 #include <lamina/backend/any.hpp>
+#include <lamina/backend/archetype.hpp>
 
 #include "small_tree.hpp"
 
@@ -112,7 +113,7 @@ TEST_CASE("every changing primitive arrives below with its arguments") {
         auto const p = static_cast<primitive>(i);
         bool const unused = p == primitive::lookup || p == primitive::descend || p == primitive::list_at ||
                             p == primitive::open_at || p == primitive::create_unnamed || p == primitive::publish_at ||
-                            p == primitive::remove_tree_at || p == primitive::file_status ||
+                            p == primitive::remove_tree_at || p == primitive::sync_all || p == primitive::file_status ||
                             p == primitive::copy_range_from || p == primitive::clone_from;
         INFO(name(p));
         CHECK((counts[p].calls == 0) == unused);
@@ -140,6 +141,25 @@ TEST_CASE("what a backend can do beyond the concepts, its adaptor can do too") {
     REQUIRE(top.remove_tree_at(top.root(), "a").has_value());
     CHECK_FALSE(tree.exists("a").value());
     CHECK(tree.retained() == 0);
+}
+
+TEST_CASE("what an overlay asks of its upper's storage reaches it through adaptors and an any_backend") {
+    small_tree tree;
+    count top{tree};
+    static_assert(claims_directories<decltype(top)> && syncs_all<decltype(top)> && claims_directories<any_backend>);
+    static_assert(detail::can_be_probed<decltype(top)> && !detail::can_be_probed<read_only<small_tree&>>);
+    CHECK(top.claim(top.root()).value() == 1);
+    CHECK(any_backend(top).claim(top.root()).error() == errc::ebusy);
+    REQUIRE(top.sync_all().has_value());
+    REQUIRE(any_backend(top).sync_all().has_value());
+    CHECK(tree.syncs == 2);
+    CHECK(top.counts()[operation::sync].calls == 2);
+    REQUIRE(any_backend(top).probe(top.root()).has_value());
+    CHECK(tree.probes == 1);
+    any_backend poor{archetype::a_writable_backend()};
+    CHECK(poor.claim(poor.root()).has_value());
+    CHECK(poor.sync_all().has_value());
+    CHECK(poor.probe(poor.root()).has_value());
 }
 
 TEST_CASE("what an adaptor must see, it does not let a short cut hide") {

@@ -14,7 +14,7 @@ namespace {
 
 // A table of paths: what a program might have at hand.
 struct table {
-    std::map<std::string, std::string, std::less<>> files;     // directories end in '/'
+    std::map<std::string, std::string, std::less<>> files;  // directories end in '/'
     std::map<std::string, std::string, std::less<>> symlinks;
     std::vector<std::string> asked;
 
@@ -59,12 +59,18 @@ struct table {
     }
     result<std::string> read_symlink(path_view where) { return symlinks.find(where.bytes())->second; }
     result<std::vector<std::pair<std::string, std::string>>> xattrs(path_view where) {
-        return std::vector<std::pair<std::string, std::string>>{{"user.path", std::string(where.bytes())}, {"user.x", "y"}};
+        return std::vector<std::pair<std::string, std::string>>{{"user.path", std::string(where.bytes())},
+                                                                {"user.x", "y"}};
     }
 };
 
 table example() {
-    return {{{"etc/", ""}, {"etc/motd", "hello, world\n"}, {"etc/deep/", ""}, {"etc/deep/er/", ""}, {"etc/deep/er/f", "x"}, {"p.fifo", ""}},
+    return {{{"etc/", ""},
+             {"etc/motd", "hello, world\n"},
+             {"etc/deep/", ""},
+             {"etc/deep/er/", ""},
+             {"etc/deep/er/f", "x"},
+             {"p.fifo", ""}},
             {{"link", "etc/motd"}},
             {}};
 }
@@ -194,7 +200,7 @@ TEST_CASE("functions that break their promise do not get through") {
         result<std::size_t> read(path_view, std::uint64_t, std::span<std::byte> into) { return into.size() + 1; }
     };
     for (auto const& bad : {std::string(""), std::string("."), std::string(".."), std::string("a/b"),
-                                  std::string("a\0b", 3), std::string(256, 'x')}) {
+                            std::string("a\0b", 3), std::string(256, 'x')}) {
         liar functions{example(), bad};
         from_paths tree{functions};
         CHECK(tree.list("").error() == errc::ebadmsg);
@@ -205,10 +211,12 @@ TEST_CASE("functions that break their promise do not get through") {
 TEST_CASE("a sink that has seen enough ends the listing") {
     from_paths tree{example()};
     int seen = 0;
-    REQUIRE(tree.list_at(tree.root(), [&](directory_entry const&) {
-                ++seen;
-                return false;
-            }).has_value());
+    REQUIRE(tree.list_at(tree.root(),
+                         [&](directory_entry const&) {
+                             ++seen;
+                             return false;
+                         })
+                .has_value());
     CHECK(seen == 1);
 }
 

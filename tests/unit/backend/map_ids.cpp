@@ -77,8 +77,10 @@ TEST_CASE("the ids in a POSIX ACL are translated too") {
     CHECK(view.get_xattr("f", xattr::acl_access).value() == acl_for(7, 8));
     CHECK(view.set_xattr("f", xattr::acl_default, acl_for(7, 1000)).error() == errc::einval);
     CHECK(view.set_xattr("f", xattr::acl_default, "short").error() == errc::einval);
-    CHECK(view.open("f", open_flags::read).value().set_xattr(xattr::acl_access, acl_for(1000, 8), xattr_flags::none).error() ==
-          errc::einval);
+    CHECK(view.open("f", open_flags::read)
+              .value()
+              .set_xattr(xattr::acl_access, acl_for(1000, 8), xattr_flags::none)
+              .error() == errc::einval);
     REQUIRE(tree.set_xattr("f", xattr::acl_access, acl_for(5, 200000)).has_value());
     CHECK(view.get_xattr("f", xattr::acl_access).value() == acl_for(overflow_id, 0));
     // What is no ACL is shown as it is stored, and other attributes are nobody's business.

@@ -10,7 +10,8 @@
 using namespace lamina;
 using lamina::testing::small_tree;
 
-TEST_CASE("a read-only tree refuses every change as a read-only mount does, and asks nothing of the backend that changes it") {
+TEST_CASE("a read-only tree refuses every change as a read-only mount does, and asks nothing of the backend that "
+          "changes it") {
     small_tree tree;
     REQUIRE(tree.create_directory("d").has_value());
     REQUIRE(tree.write("d/f", "content").has_value());

@@ -1,5 +1,6 @@
-// A writable backend for the tests of adaptors: small enough to be seen through, and with every optional primitive, so that
-// what an adaptor passes on can be told from what it leaves out. It counts retained nodes and keeps what owners it is told.
+// A writable backend for the tests of adaptors: small enough to be seen through, and with every optional primitive,
+// so that what an adaptor passes on can be told from what it leaves out. It counts retained nodes and keeps what
+// owners it is told.
 #pragma once
 
 #include <algorithm>
@@ -26,7 +27,9 @@ struct small_object {
 class small_file {
 public:
     small_file(std::shared_ptr<std::mutex> mutex, std::shared_ptr<small_object> object, bool writes)
-        : mutex_(std::move(mutex)), object_(std::move(object)), writes_(writes) {}
+        : mutex_(std::move(mutex)),
+          object_(std::move(object)),
+          writes_(writes) {}
 
     result<std::size_t> read_at(std::span<std::byte> into, std::uint64_t offset) {
         std::lock_guard const lock(*mutex_);
@@ -127,7 +130,9 @@ public:
     [[nodiscard]] node work_root() const { return to_node(work_); }
     void retain(node) { ++*retained_; }
     void release(node) { --*retained_; }
-    [[nodiscard]] capabilities able() const { return capability::write | capability::unnamed_files | capability::exchange; }
+    [[nodiscard]] capabilities able() const {
+        return capability::write | capability::unnamed_files | capability::exchange;
+    }
 
     result<std::optional<attributes>> lookup(node d, name_ref n) {
         std::lock_guard const lock(*mutex_);
@@ -283,7 +288,8 @@ public:
     }
     result<void> remove_xattr_at(node d, name_ref n, std::string_view key) {
         return change(d, n, operation::remove_xattr, [&](small_file& f) -> result<void> {
-            return f.object()->xattrs.erase(std::string(key)) == 0 ? fail(errc::enodata, operation::remove_xattr) : result<void>();
+            return f.object()->xattrs.erase(std::string(key)) == 0 ? fail(errc::enodata, operation::remove_xattr)
+                                                                   : result<void>();
         });
     }
     result<void> resize_at(node d, name_ref n, std::uint64_t size) {
@@ -292,7 +298,11 @@ public:
     result<void> sync_directory(node) { return {}; }
     result<space_info> space() { return space_info{1000, 500, 400, 255}; }
 
-    int descents = 0;
+    result<int> claim(node) { return ++claims == 1 ? result<int>(1) : fail(errc::ebusy); }
+    result<void> sync_all() { return ++syncs, result<void>(); }
+    result<void> probe(node) { return ++probes, result<void>(); }
+
+    int descents = 0, claims = 0, syncs = 0, probes = 0;
 
 private:
     std::shared_ptr<small_object> make(lamina::file_type type, mode_bits mode) {
@@ -324,7 +334,8 @@ private:
         from_node(d)->names[std::string(n.text)] = std::move(object);
         return {};
     }
-    result<std::shared_ptr<small_object>> add(node d, name_ref n, lamina::file_type type, mode_bits mode, operation op) {
+    result<std::shared_ptr<small_object>> add(node d, name_ref n, lamina::file_type type, mode_bits mode,
+                                              operation op) {
         std::shared_ptr<small_object> made;
         {
             std::lock_guard const lock(*mutex_);

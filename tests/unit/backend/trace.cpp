@@ -29,10 +29,11 @@ std::ostream& operator<<(std::ostream& out, seen_call const& s) {
 TEST_CASE("a trace shows each primitive, its name, what came of it and how much it moved") {
     small_tree tree;
     std::vector<seen_call> seen;
-    trace traced{tree, [&](trace_event const& e) {
-                     seen.push_back({std::string(name(e.asked.what)), std::string(e.asked.name.text), e.outcome.code, e.bytes});
-                     CHECK(e.nanoseconds == 0);
-                 }};
+    trace traced{
+        tree, [&](trace_event const& e) {
+            seen.push_back({std::string(name(e.asked.what)), std::string(e.asked.name.text), e.outcome.code, e.bytes});
+            CHECK(e.nanoseconds == 0);
+        }};
     auto const root = traced.root();
     {
         auto file = traced.create_at(root, "a file with a long name", 0644).value();

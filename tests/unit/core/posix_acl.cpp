@@ -74,14 +74,14 @@ TEST_CASE("the first user entry decides, then any group entry that gives enough,
     };
     CHECK(ask(6, 10, {}) == true);
     CHECK(ask(1, 10, {}) == false);
-    CHECK(ask(4, 11, {21}) == false);     // named as a user: groups do not help
-    CHECK(ask(4, 12, {5}) == true);       // the owning group
+    CHECK(ask(4, 11, {21}) == false);  // named as a user: groups do not help
+    CHECK(ask(4, 12, {5}) == true);    // the owning group
     CHECK(ask(2, 12, {5}) == false);
     CHECK(ask(2, 12, {5, 20}) == true);   // another group gives it
     CHECK(ask(6, 12, {5, 20}) == false);  // two groups do not add up
     CHECK(ask(6, 12, {21}) == true);
-    CHECK(ask(1, 12, {21}) == false);     // the mask takes it away
-    CHECK(ask(4, 12, {20}) == false);     // in a group that is named: not others
+    CHECK(ask(1, 12, {21}) == false);  // the mask takes it away
+    CHECK(ask(4, 12, {20}) == false);  // in a group that is named: not others
     CHECK(ask(4, 12, {}) == true);
     CHECK(ask(2, 12, {}) == false);
     auto const silent = bytes_of({{acl_tag::owner, 7}});
@@ -89,12 +89,15 @@ TEST_CASE("the first user entry decides, then any group entry that gives enough,
 }
 
 TEST_CASE("ids of user and group entries are replaced, and only theirs") {
-    auto const bytes = bytes_of({{acl_tag::owner, 7, 1}, {acl_tag::user, 6, 10}, {acl_tag::group, 4, 10}, {acl_tag::mask, 7, 3}});
+    auto const bytes =
+        bytes_of({{acl_tag::owner, 7, 1}, {acl_tag::user, 6, 10}, {acl_tag::group, 4, 10}, {acl_tag::mask, 7, 3}});
     auto const acl = posix_acl::parse(bytes).value();
     auto const changed = acl.with_ids([](std::uint32_t id) { return std::optional(id + 0x01000000); },
                                       [](std::uint32_t id) { return std::optional(id + 1); });
-    CHECK(changed.value() ==
-          bytes_of({{acl_tag::owner, 7, 1}, {acl_tag::user, 6, 0x0100000a}, {acl_tag::group, 4, 11}, {acl_tag::mask, 7, 3}}));
+    CHECK(
+        changed.value() ==
+        bytes_of(
+            {{acl_tag::owner, 7, 1}, {acl_tag::user, 6, 0x0100000a}, {acl_tag::group, 4, 11}, {acl_tag::mask, 7, 3}}));
     auto const none = [](std::uint32_t) { return std::optional<std::uint32_t>(); };
     auto const same = [](std::uint32_t id) { return std::optional(id); };
     CHECK(acl.with_ids(none, same).error() == errc::einval);

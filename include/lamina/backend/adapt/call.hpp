@@ -1,6 +1,6 @@
-// One request to a backend or to an open file, as a value: which primitive, on what, with which arguments. It is what an
-// adaptor sees of a primitive, what a trace shows and what a fault rule is compared with. The arguments are in it and not
-// beside it, so that an adaptor changes one by changing the call.
+// One request to a backend or to an open file, as a value: which primitive, on what, with which arguments. It is what
+// an adaptor sees of a primitive, what a trace shows and what a fault rule is compared with. The arguments are in it
+// and not beside it, so that an adaptor changes one by changing the call.
 #pragma once
 
 #include <cstddef>
@@ -18,8 +18,8 @@
 
 namespace lamina {
 
-// The primitives by their names in backend/concepts.hpp; `file_` where an open file has one that the backend has too. An
-// open_known_regular_at is an open_at.
+// The primitives by their names in backend/concepts.hpp; `file_` where an open file has one that the backend has too.
+// An open_known_regular_at is an open_at.
 enum class primitive : std::uint8_t {
     lookup,
     open_directory_at,
@@ -48,6 +48,7 @@ enum class primitive : std::uint8_t {
     remove_xattr_at,
     resize_at,
     sync_directory,
+    sync_all,
     read_at,
     next_data,
     next_hole,
@@ -108,6 +109,7 @@ inline constexpr primitive_text primitive_texts[] = {
     {"remove_xattr_at", operation::remove_xattr, effect::change},
     {"resize_at", operation::resize, effect::change},
     {"sync_directory", operation::sync, effect::flush},
+    {"sync_all", operation::sync, effect::flush},
     {"read_at", operation::read, effect::none},
     {"next_data", operation::read, effect::none},
     {"next_hole", operation::read, effect::none},
@@ -141,7 +143,7 @@ struct call {
     primitive what;
     // Of an open file: where it was when it was opened, in adaptors whose files remember that.
     node directory{};
-    name_ref name{};  // descend: all the names
+    name_ref name{};      // descend: all the names
     node to_directory{};  // link_at, rename_at
     name_ref to_name{};
 

@@ -1,11 +1,11 @@
-// Permission judged on behalf of somebody: given credentials, not the process's own, decide each primitive before it reaches the
-// wrapped backend. For a mount that serves many users, and for trees in memory, where nobody else would judge. Laid over an
-// overlay it judges what the caller asked for, never the reads that a copy-up below it makes.
+// Permission judged on behalf of somebody: given credentials, not the process's own, decide each primitive before it
+// reaches the wrapped backend. For a mount that serves many users, and for trees in memory, where nobody else would
+// judge. Laid over an overlay it judges what the caller asked for, never the reads that a copy-up below it makes.
 //
-// What is made belongs to its maker: owner and group are given after creation, with set-group-ID directories handing on their
-// group. Set-id bits are not there before the owner is right, and they go when somebody else's content or ownership comes.
-// There is no umask here: `mode` arrives as the caller's process has masked it. Removing `security.capability` when content or
-// owner changes is the wrapped backend's part, and so are default ACLs.
+// What is made belongs to its maker: owner and group are given after creation, with set-group-ID directories handing
+// on their group. Set-id bits are not there before the owner is right, and they go when somebody else's content or
+// ownership comes. There is no umask here: `mode` arrives as the caller's process has masked it. Removing
+// `security.capability` when content or owner changes is the wrapped backend's part, and so are default ACLs.
 //
 // Paths are walked name by name (there is no `descend`): each directory on the way is searched.
 //
@@ -73,7 +73,8 @@ struct checks_permission {
             bool const writes = c.what == primitive::write_at || c.what == primitive::append ||
                                 c.what == primitive::copy_range_from || c.what == primitive::clone_from ||
                                 c.what == primitive::file_resize;
-            if ((writes && wants_write(c.opening) && !who.has(privilege::fsetid)) || c.what == primitive::file_set_owner) {
+            if ((writes && wants_write(c.opening) && !who.has(privilege::fsetid)) ||
+                c.what == primitive::file_set_owner) {
                 LAMINA_TRY(auto const object, file.status());
                 if (!writes)
                     LAMINA_CHECK(judge_handle(object, c));
@@ -103,17 +104,19 @@ private:
         result<void> set_owner(user_id uid, group_id gid) { return tree.set_owner_at(directory, name, uid, gid); }
     };
 
-    // A handle has no name by which its ACL could be read. Where there might be one, only a handle that was opened for writing,
-    // which was judged with the ACL, may do what needs permission to write.
+    // A handle has no name by which its ACL could be read. Where there might be one, only a handle that was opened
+    // for writing, which was judged with the ACL, may do what needs permission to write.
     [[nodiscard]] result<void> judge_handle(attributes const& object, call& c) const {
         return judge_metadata(who, object, c, [&](access wanted) -> result<bool> {
-            return permission::acl_matters(who, object) ? wants_write(c.opening) : permission::allows(who, object, wanted);
+            return permission::acl_matters(who, object) ? wants_write(c.opening)
+                                                        : permission::allows(who, object, wanted);
         });
     }
 
     // Set-id bits go before the change that makes them wrong, and come back if it fails.
     template <class Object, class F>
-    auto change(Object& object, call const& c, std::optional<attributes> const& known, F& perform) const -> answer_of<F> {
+    auto change(Object& object, call const& c, std::optional<attributes> const& known, F& perform) const
+        -> answer_of<F> {
         bool const gives = c.what == primitive::set_owner_at || c.what == primitive::file_set_owner;
         bool const rewrites = c.what != primitive::open_at || has(c.opening, open_flags::truncate);
         bool const loses = known && (gives ? !known->is_directory() && !known->is_symlink()
@@ -166,8 +169,8 @@ private:
         return object.set_mode(mode);
     }
 
-    // mkdir(2) takes none from its caller, but hands set-group-ID on; others lose it where it would give the directory's group
-    // to somebody outside it.
+    // mkdir(2) takes none from its caller, but hands set-group-ID on; others lose it where it would give the
+    // directory's group to somebody outside it.
     [[nodiscard]] mode_bits set_id_of_new(attributes const& parent, bool is_directory, mode_bits mode) const noexcept {
         if (is_directory)
             return parent.mode & set_group_bit;
@@ -180,8 +183,8 @@ private:
 }  // namespace detail
 
 //     lamina::checked view{root, {.uid = 1000, .gid = 1000}};
-// Errors, beside the wrapped backend's: eacces where permission bits or an ACL deny, eperm where only the owner or a privilege
-// would do.
+// Errors, beside the wrapped backend's: eacces where permission bits or an ACL deny, eperm where only the owner or a
+// privilege would do.
 template <class B>
 class checked : public forwarding<checked<B>, held<B>, detail::checks_permission> {
     using base = forwarding<checked<B>, held<B>, detail::checks_permission>;

@@ -1,5 +1,5 @@
-// Counts what is asked of a backend: calls, failures and bytes of each primitive. A test that says "a hit asks no layer", or
-// "chmod moves no data", says it with these.
+// Counts what is asked of a backend: calls, failures and bytes of each primitive. A test that says "a hit asks no
+// layer", or "chmod moves no data", says it with these.
 //
 // Concurrency: counters are atomic and unordered. A snapshot taken while others work is not of one instant.
 #pragma once
@@ -36,7 +36,9 @@ struct call_count {
 struct call_counts {
     std::array<call_count, primitive_count> of{};
 
-    [[nodiscard]] constexpr call_count operator[](primitive p) const noexcept { return of[static_cast<std::size_t>(p)]; }
+    [[nodiscard]] constexpr call_count operator[](primitive p) const noexcept {
+        return of[static_cast<std::size_t>(p)];
+    }
     // The sum over the primitives that belong to one operation.
     [[nodiscard]] constexpr call_count operator[](operation op) const noexcept {
         call_count sum;
@@ -100,7 +102,8 @@ public:
         call_counts now;
         for (std::size_t i = 0; i < primitive_count; ++i) {
             auto const& counted = this->policy().counters[i];
-            now.of[i] = {counted.calls.load(std::memory_order_relaxed), counted.failures.load(std::memory_order_relaxed),
+            now.of[i] = {counted.calls.load(std::memory_order_relaxed),
+                         counted.failures.load(std::memory_order_relaxed),
                          counted.bytes.load(std::memory_order_relaxed)};
         }
         return now;

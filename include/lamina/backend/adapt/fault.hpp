@@ -1,14 +1,15 @@
-// Fails on demand, deterministically: the n-th call of an operation, every call that a rule or a predicate matches, reads and
-// writes cut short, or everything after n steps, which is how a crash looks from above. A call that is made to fail has no
-// effect, as the contract of a backend demands.
+// Fails on demand, deterministically: the n-th call of an operation, every call that a rule or a predicate matches,
+// reads and writes cut short, or everything after n steps, which is how a crash looks from above. A call that is made
+// to fail has no effect, as the contract of a backend demands.
 //
-// A step is a primitive that changes something or makes it durable. `stop_after(n)` lets n of them pass; the next one and
-// every call after it, reads too, fail with eio. Run an operation once, ask `steps()`, then once more for each number below.
+// A step is a primitive that changes something or makes it durable. `stop_after(n)` lets n of them pass; the next one
+// and every call after it, reads too, fail with eio. Run an operation once, ask `steps()`, then once more for each
+// number below.
 //
 // Paths are walked name by name (there is no `descend`), so that a rule for a name sees it.
 //
-// Concurrency: rules and calls are ordered by one mutex, which is not held while the wrapped backend works: a step that began
-// before the stop may end after it. A predicate is called under that mutex and must not call this backend.
+// Concurrency: rules and calls are ordered by one mutex, which is not held while the wrapped backend works: a step
+// that began before the stop may end after it. A predicate is called under that mutex and must not call this backend.
 #pragma once
 
 #include <algorithm>
@@ -135,8 +136,8 @@ public:
         std::lock_guard const lock(state().mutex);
         state().rules.push_back({std::move(rule), detail::call_predicate(std::move(predicate)), 0});
     }
-    // From now on no read, write or copy moves more than so many bytes. For reads that is less than a backend owes its callers:
-    // it finds those who do not ask again.
+    // From now on no read, write or copy moves more than so many bytes. For reads that is less than a backend owes
+    // its callers: it finds those who do not ask again.
     // Requires: bytes > 0.
     void short_reads(std::uint64_t bytes) {
         std::lock_guard const lock(state().mutex);

@@ -1,25 +1,28 @@
-// What every adaptor is made of: all primitives of a backend, each passed on to the wrapped one through a single function of
-// the adaptor's policy. An adaptor is a policy and a few lines; the forwarding is written here and in forward_file.hpp, once.
+// What every adaptor is made of: all primitives of a backend, each passed on to the wrapped one through a single
+// function of the adaptor's policy. An adaptor is a policy and a few lines; the forwarding is written here and in
+// forward_file.hpp, once.
 //
 // A policy is a class with
 //     static constexpr bool wraps_files;   whether open files go through it too, or are the wrapped backend's own
 //     static constexpr bool names_files;   whether open files remember the directory and name they were opened by
 //     template <class Target, class F>
 //     auto around(Target& target, call const& c, F& perform) -> detail::answer_of<F>;
-// `target` is the wrapped backend or the wrapped file; `perform(c)` is the primitive, with the arguments that `c` holds.
-// `around` may answer without calling it, call it with other arguments, or change its answer; it does not turn success into
-// failure where the primitive hands out a node, which would then be lost. What it answers is a `result` of what the primitive
-// gives; a `result<attributes>` or `result<optional<attributes>>` is always the attributes of an object.
+// `target` is the wrapped backend or the wrapped file; `perform(c)` is the primitive, with the arguments that `c`
+// holds. `around` may answer without calling it, call it with other arguments, or change its answer; it does not turn
+// success into failure where the primitive hands out a node, which would then be lost. What it answers is a `result`
+// of what the primitive gives; a `result<attributes>` or `result<optional<attributes>>` is always the attributes of
+// an object.
 //
-// Nodes pass unchanged: two adaptors over one backend (an upper and its work directory) still share them. What the wrapped
-// backend can do beyond the concepts (unnamed files, a work area, descend, whole trees removed, copies between files) its
-// adaptor can do too, unless the adaptor deletes the member and says why. A refused `descend` becomes "used none": the walk then
-// asks name by name.
+// Nodes pass unchanged: two adaptors over one backend (an upper and its work directory) still share them. What the
+// wrapped backend can do beyond the concepts (unnamed files, a work area, descend, whole trees removed, claims, copies
+// between files) its adaptor can do too, unless the adaptor deletes the member and says why. A refused `descend`
+// becomes "used none": the walk then asks name by name.
 //
-// Concurrency: an adaptor has the rule of what it wraps; a policy protects its own state. An adaptor is moved only while nobody
-// else uses it.
+// Concurrency: an adaptor has the rule of what it wraps; a policy protects its own state. An adaptor is moved only
+// while nobody else uses it.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -70,6 +73,11 @@ struct forwarded_marks<B> {
 };
 template <class B>
 concept knows_marks = requires(B const& backend) { backend.marks_format(); };
+// A backend that finds out what it can do by trying it in a directory that it is given.
+template <class B>
+concept can_be_probed = requires(B& backend, node scratch) {
+    { backend.probe(scratch) } -> std::same_as<result<void>>;
+};
 
 }  // namespace detail
 
@@ -95,6 +103,18 @@ public:
         return std::as_const(inner()).marks_format();
     }
 
+    // What an overlay does once, when it is opened, and not on behalf of anybody.
+    [[nodiscard]] auto claim(node directory)
+        requires claims_directories<B>
+    {
+        return inner().claim(directory);
+    }
+    [[nodiscard]] result<void> probe(node scratch)
+        requires detail::can_be_probed<B>
+    {
+        return inner().probe(scratch);
+    }
+
     result<std::optional<attributes>> lookup(node directory, name_ref name) {
         return through({.what = primitive::lookup, .directory = directory, .name = name},
                        [this](call const& c) { return inner().lookup(c.directory, c.name); });
@@ -114,10 +134,9 @@ public:
     result<file_type> open_known_regular_at(node directory, name_ref name, open_flags flags)
         requires opens_known_regular<B>
     {
-        return through({.what = primitive::open_at, .directory = directory, .name = name, .opening = flags},
-                       [this](call const& c) {
-                           return wrap(inner().open_known_regular_at(c.directory, c.name, c.opening), c);
-                       });
+        return through(
+            {.what = primitive::open_at, .directory = directory, .name = name, .opening = flags},
+            [this](call const& c) { return wrap(inner().open_known_regular_at(c.directory, c.name, c.opening), c); });
     }
     result<std::string> read_symlink_at(node directory, name_ref name) {
         return through({.what = primitive::read_symlink_at, .directory = directory, .name = name},
@@ -135,10 +154,9 @@ public:
     descent descend(node from, std::string_view names)
         requires descends<B>
     {
-        auto const went = through({.what = primitive::descend, .directory = from, .name = name_ref(names, 0)},
-                                  [this](call const& c) -> result<descent> {
-                                      return inner().descend(c.directory, c.name.text);
-                                  });
+        auto const went =
+            through({.what = primitive::descend, .directory = from, .name = name_ref(names, 0)},
+                    [this](call const& c) -> result<descent> { return inner().descend(c.directory, c.name.text); });
         if (went)
             return *went;
         inner().retain(from);
@@ -172,15 +190,14 @@ public:
                                 device_number device)
         requires writable_backend<B>
     {
-        return through({.what = primitive::create_node_at,
-                        .directory = directory,
-                        .name = name,
-                        .type = type,
-                        .mode = mode,
-                        .rdev = device},
-                       [this](call const& c) {
-                           return inner().create_node_at(c.directory, c.name, c.type, c.mode, c.rdev);
-                       });
+        return through(
+            {.what = primitive::create_node_at,
+             .directory = directory,
+             .name = name,
+             .type = type,
+             .mode = mode,
+             .rdev = device},
+            [this](call const& c) { return inner().create_node_at(c.directory, c.name, c.type, c.mode, c.rdev); });
     }
     result<file_type> create_unnamed(node directory, mode_bits mode)
         requires makes_unnamed_files<B>
@@ -201,14 +218,13 @@ public:
     result<void> link_at(node directory, name_ref name, node to_directory, name_ref to_name)
         requires writable_backend<B>
     {
-        return through({.what = primitive::link_at,
-                        .directory = directory,
-                        .name = name,
-                        .to_directory = to_directory,
-                        .to_name = to_name},
-                       [this](call const& c) {
-                           return inner().link_at(c.directory, c.name, c.to_directory, c.to_name);
-                       });
+        return through(
+            {.what = primitive::link_at,
+             .directory = directory,
+             .name = name,
+             .to_directory = to_directory,
+             .to_name = to_name},
+            [this](call const& c) { return inner().link_at(c.directory, c.name, c.to_directory, c.to_name); });
     }
     result<void> rename_at(node directory, name_ref name, node to_directory, name_ref to_name, rename_flags flags)
         requires writable_backend<B>
@@ -263,15 +279,14 @@ public:
                               xattr_flags flags)
         requires writable_backend<B>
     {
-        return through({.what = primitive::set_xattr_at,
-                        .directory = directory,
-                        .name = name,
-                        .key = key,
-                        .value = value,
-                        .setting = flags},
-                       [this](call const& c) {
-                           return inner().set_xattr_at(c.directory, c.name, c.key, c.value, c.setting);
-                       });
+        return through(
+            {.what = primitive::set_xattr_at,
+             .directory = directory,
+             .name = name,
+             .key = key,
+             .value = value,
+             .setting = flags},
+            [this](call const& c) { return inner().set_xattr_at(c.directory, c.name, c.key, c.value, c.setting); });
     }
     result<void> remove_xattr_at(node directory, name_ref name, std::string_view key)
         requires writable_backend<B>
@@ -291,6 +306,11 @@ public:
         return through({.what = primitive::sync_directory, .directory = directory},
                        [this](call const& c) { return inner().sync_directory(c.directory); });
     }
+    result<void> sync_all()
+        requires syncs_all<B>
+    {
+        return through({.what = primitive::sync_all}, [this](call const&) { return inner().sync_all(); });
+    }
     result<space_info> space()
         requires writable_backend<B>
     {
@@ -301,7 +321,8 @@ protected:
     forwarding(Holder inner, Policy policy) : inner_(std::move(inner)), policy_(std::move(policy)) {}
     explicit forwarding(Holder inner)
         requires std::is_empty_v<Policy>
-        : inner_(std::move(inner)), policy_(Policy{}) {}
+        : inner_(std::move(inner)),
+          policy_(Policy{}) {}
 
     [[nodiscard]] B& inner() const noexcept { return inner_.get(); }
     [[nodiscard]] Policy& policy() const noexcept { return policy_.get(); }

@@ -1,6 +1,6 @@
-// The file half of forward.hpp: an open file of the wrapped backend, every primitive of which goes through the adaptor's
-// policy. The policy lives at a stable address, so a file stays usable when the adaptor is moved; it must not outlive it.
-// Concurrency: adds nothing to the wrapped file's rule; a policy takes care of its own state.
+// The file half of forward.hpp: an open file of the wrapped backend, every primitive of which goes through the
+// adaptor's policy. The policy lives at a stable address, so a file stays usable when the adaptor is moved; it must
+// not outlive it. Concurrency: adds nothing to the wrapped file's rule; a policy takes care of its own state.
 #pragma once
 
 #include <cstddef>
@@ -101,7 +101,10 @@ class forwarded_file {
 public:
     // `opening`: the flags it was opened with; created files are open for reading and writing.
     forwarded_file(F file, Policy& policy, node directory, name_ref name, open_flags opening)
-        : file_(std::move(file)), policy_(policy), place_(directory, name), opening_(opening) {}
+        : file_(std::move(file)),
+          policy_(policy),
+          place_(directory, name),
+          opening_(opening) {}
 
     [[nodiscard]] F& inner() noexcept { return file_; }
 
@@ -170,24 +173,20 @@ public:
                        [this](call const& c) { return file_.set_xattr(c.key, c.value, c.setting); });
     }
 
-    // Copies reach the innermost files of both sides, and every adaptor on the way sees them: a read of `from`, a copy into
-    // this one.
+    // Copies reach the innermost files of both sides, and every adaptor on the way sees them: a read of `from`, a
+    // copy into this one.
     template <class From>
         requires copies_from<typename detail::innermost<F>::type, typename detail::innermost<From>::type>
     result<std::uint64_t> copy_range_from(From& from, std::uint64_t from_offset, std::uint64_t to_offset,
                                           std::uint64_t count) {
         if constexpr (detail::is_forwarded<From>)
-            return from.through({.what = primitive::read_at, .offset = from_offset, .count = count}, [&](call const& c) {
-                return copy_range_from(from.inner(), c.offset, to_offset, c.count);
-            });
+            return from.through(
+                {.what = primitive::read_at, .offset = from_offset, .count = count},
+                [&](call const& c) { return copy_range_from(from.inner(), c.offset, to_offset, c.count); });
         else
-            return through({.what = primitive::copy_range_from,
-                            .offset = from_offset,
-                            .to_offset = to_offset,
-                            .count = count},
-                           [&](call const& c) {
-                               return file_.copy_range_from(from, c.offset, c.to_offset, c.count);
-                           });
+            return through(
+                {.what = primitive::copy_range_from, .offset = from_offset, .to_offset = to_offset, .count = count},
+                [&](call const& c) { return file_.copy_range_from(from, c.offset, c.to_offset, c.count); });
     }
     template <class From>
         requires copies_from<typename detail::innermost<F>::type, typename detail::innermost<From>::type>

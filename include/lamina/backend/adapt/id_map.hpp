@@ -26,7 +26,8 @@ public:
     // Maps nothing.
     id_map() = default;
 
-    // Errors: einval for an empty range, one that reaches 4294967295 (which means "none"), and two that overlap on a side.
+    // Errors: einval for an empty range, one that reaches 4294967295 (which means "none"), and two that overlap on a
+    // side.
     [[nodiscard]] static result<id_map> of(std::vector<id_range> ranges) {
         for (std::size_t i = 0; i < ranges.size(); ++i) {
             auto const& r = ranges[i];
@@ -80,7 +81,8 @@ private:
     [[nodiscard]] static bool fits(std::uint32_t first, std::uint32_t count) noexcept {
         return count <= 0xffffffffu - first;
     }
-    [[nodiscard]] static bool overlap(std::uint32_t a, std::uint32_t count_a, std::uint32_t b, std::uint32_t count_b) noexcept {
+    [[nodiscard]] static bool overlap(std::uint32_t a, std::uint32_t count_a, std::uint32_t b,
+                                      std::uint32_t count_b) noexcept {
         return a < b ? b - a < count_a : a - b < count_b;
     }
     static void skip_blanks(std::string_view& text) noexcept {

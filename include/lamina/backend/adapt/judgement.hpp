@@ -1,9 +1,9 @@
-// Whether `who` may make one call: which objects each primitive touches, and what it needs of them, in the order in which
-// Linux finds out. Where an object is missing, or of a type that the primitive refuses, the wrapped backend gives that answer:
-// it is judged here only whether the caller may learn it.
+// Whether `who` may make one call: which objects each primitive touches, and what it needs of them, in the order in
+// which Linux finds out. Where an object is missing, or of a type that the primitive refuses, the wrapped backend
+// gives that answer: it is judged here only whether the caller may learn it.
 //
-// Concurrency: a judgement belongs to one call. It reads the tree before the call is made, so whoever changes permissions at the
-// same time may be a moment late, as with any check that is not inside the file system itself.
+// Concurrency: a judgement belongs to one call. It reads the tree before the call is made, so whoever changes
+// permissions at the same time may be a moment late, as with any check that is not inside the file system itself.
 #pragma once
 
 #include <cstdint>
@@ -18,13 +18,11 @@
 
 namespace lamina::detail {
 
-// Changes of one object's own metadata, by name or by handle. `may(access)` answers a result<bool>: what the permission bits
-// and the ACL say. May take set-group-ID out of c.mode, as chmod(2) does.
+// Changes of one object's own metadata, by name or by handle. `may(access)` answers a result<bool>: what the
+// permission bits and the ACL say. May take set-group-ID out of c.mode, as chmod(2) does.
 template <class May>
 [[nodiscard]] result<void> judge_metadata(credentials const& who, attributes const& object, call& c, May&& may) {
-    auto const needs = [&](bool fine, errc code) -> result<void> {
-        return fine ? result<void>() : fail(code, c.op());
-    };
+    auto const needs = [&](bool fine, errc code) -> result<void> { return fine ? result<void>() : fail(code, c.op()); };
     switch (c.what) {
     case primitive::set_mode_at:
     case primitive::file_set_mode:
@@ -167,9 +165,8 @@ private:
         LAMINA_TRY(object_, find(call_.directory, call_.name));
         if (!object_)
             return {};
-        return judge_metadata(who_, *object_, call_, [this](access wanted) {
-            return allows(*object_, call_.directory, call_.name, wanted);
-        });
+        return judge_metadata(who_, *object_, call_,
+                              [this](access wanted) { return allows(*object_, call_.directory, call_.name, wanted); });
     }
 
     // That a name is taken may be learned by whoever may search.
@@ -179,8 +176,8 @@ private:
             return {};
         return needs(directory_, directory, itself(), access::write);
     }
-    // As with the sysctl fs.protected_hardlinks, which distributions set: a link may not keep somebody else's file alive
-    // unless one may read and write that file anyway, and it gives its user nothing.
+    // As with the sysctl fs.protected_hardlinks, which distributions set: a link may not keep somebody else's file
+    // alive unless one may read and write that file anyway, and it gives its user nothing.
     [[nodiscard]] result<void> judge_link() {
         auto const& c = call_;
         LAMINA_TRY(auto const source, find(c.directory, c.name));

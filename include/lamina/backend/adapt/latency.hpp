@@ -1,8 +1,9 @@
-// Makes a backend slow on purpose: before each primitive it waits as long as its operation is told to take. What waiting means
-// is the caller's: a sleep, a busy loop, or a counter of simulated time, so this header knows no clock and no thread.
+// Makes a backend slow on purpose: before each primitive it waits as long as its operation is told to take. What
+// waiting means is the caller's: a sleep, a busy loop, or a counter of simulated time, so this header knows no clock
+// and no thread.
 //
-// Concurrency: delays may be changed while others work; the wait function is called from whatever thread calls the backend,
-// with nothing locked.
+// Concurrency: delays may be changed while others work; the wait function is called from whatever thread calls the
+// backend, with nothing locked.
 #pragma once
 
 #include <array>
@@ -34,7 +35,8 @@ struct waits_first {
 
     template <class Target, class F>
     auto around(Target&, call const& c, F& perform) -> answer_of<F> {
-        if (auto const delay = nanoseconds[static_cast<std::size_t>(c.op())].load(std::memory_order_relaxed); delay != 0)
+        if (auto const delay = nanoseconds[static_cast<std::size_t>(c.op())].load(std::memory_order_relaxed);
+            delay != 0)
             wait.get()(delay);
         return perform(c);
     }

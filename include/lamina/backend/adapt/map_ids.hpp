@@ -1,9 +1,9 @@
-// Owners translated on their way in and out: a layer that was written under one range of ids is seen under another, as through
-// a user namespace or an idmapped mount. Both directions, and in POSIX ACLs too.
+// Owners translated on their way in and out: a layer that was written under one range of ids is seen under another,
+// as through a user namespace or an idmapped mount. Both directions, and in POSIX ACLs too.
 //
-// An id that no range has is shown as the overflow id and cannot be set. In `security.capability` the id of a namespace's root
-// is left as it is stored; a wrong one makes the capabilities inert, never effective. Who creates an object owns it as the
-// wrapped backend decides.
+// An id that no range has is shown as the overflow id and cannot be set. In `security.capability` the id of a
+// namespace's root is left as it is stored; a wrong one makes the capabilities inert, never effective. Who creates an
+// object owns it as the wrapped backend decides.
 //
 // Concurrency: the maps do not change once they are given.
 #pragma once
@@ -74,8 +74,9 @@ private:
         auto const acl = posix_acl::parse(stored);
         if (!acl)
             return stored;
-        return acl->with_ids([this](std::uint32_t id) { return std::optional(users.to_inside(id).value_or(overflow)); },
-                             [this](std::uint32_t id) { return std::optional(groups.to_inside(id).value_or(overflow)); });
+        return acl->with_ids(
+            [this](std::uint32_t id) { return std::optional(users.to_inside(id).value_or(overflow)); },
+            [this](std::uint32_t id) { return std::optional(groups.to_inside(id).value_or(overflow)); });
     }
     template <class F>
     result<void> set_owner(call c, F& perform) const {

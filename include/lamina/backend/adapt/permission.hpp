@@ -33,7 +33,9 @@ public:
         every.bits_ = 0xff;
         return every;
     }
-    [[nodiscard]] constexpr bool has(privilege p) const noexcept { return (bits_ & static_cast<std::uint32_t>(p)) != 0; }
+    [[nodiscard]] constexpr bool has(privilege p) const noexcept {
+        return (bits_ & static_cast<std::uint32_t>(p)) != 0;
+    }
     friend constexpr privileges operator|(privileges a, privileges b) noexcept {
         privileges both;
         both.bits_ = a.bits_ | b.bits_;
@@ -44,7 +46,9 @@ public:
 private:
     std::uint32_t bits_ = 0;
 };
-[[nodiscard]] constexpr privileges operator|(privilege a, privilege b) noexcept { return privileges(a) | privileges(b); }
+[[nodiscard]] constexpr privileges operator|(privilege a, privilege b) noexcept {
+    return privileges(a) | privileges(b);
+}
 
 // The user id 0 means nothing by itself: what root may do comes from its privileges.
 struct credentials {
@@ -77,9 +81,11 @@ inline constexpr mode_bits sticky_bit = 01000;
 
 namespace permission {
 
-// Whether an ACL, if the object has one, could decide: it says nothing of the owner, and its mask shows as the group's bits.
+// Whether an ACL, if the object has one, could decide: it says nothing of the owner, and its mask shows as the
+// group's bits.
 [[nodiscard]] inline bool acl_matters(credentials const& who, attributes const& object) noexcept {
-    return object.uid != who.uid && (object.mode & 070) != 0 && !object.is_symlink() && !who.has(privilege::dac_override);
+    return object.uid != who.uid && (object.mode & 070) != 0 && !object.is_symlink() &&
+           !who.has(privilege::dac_override);
 }
 
 // access(2) for `who`. `acl` is the object's system.posix_acl_access, if it has one.
@@ -109,7 +115,8 @@ namespace permission {
 }
 
 // chown(2).
-[[nodiscard]] inline bool may_give(credentials const& who, attributes const& object, user_id uid, group_id gid) noexcept {
+[[nodiscard]] inline bool may_give(credentials const& who, attributes const& object, user_id uid,
+                                   group_id gid) noexcept {
     if (who.has(privilege::chown))
         return true;
     bool const owner = object.uid == who.uid;

@@ -1,6 +1,6 @@
-// A backend that nobody can change through this adaptor: what would change it is refused, with the error that a read-only mount
-// gives. The primitives for writing stay declared where the wrapped backend has them, so that what compiles over it compiles
-// over this; `able()` says that it cannot write.
+// A backend that nobody can change through this adaptor: what would change it is refused, with the error that a
+// read-only mount gives. The primitives for writing stay declared where the wrapped backend has them, so that what
+// compiles over it compiles over this; `able()` says that it cannot write.
 //
 // Concurrency: no state of its own.
 #pragma once
@@ -67,8 +67,8 @@ private:
 }  // namespace detail
 
 //     lamina::read_only image{tree};
-// Errors of what would change something: erofs; eexist for making what exists, enoent, eisdir, eloop and enxio for opening to
-// write what is missing or no regular file.
+// Errors of what would change something: erofs; eexist for making what exists, enoent, eisdir, eloop and enxio for
+// opening to write what is missing or no regular file.
 template <class B>
 class read_only : public forwarding<read_only<B>, held<B>, detail::refuses_changes> {
     using base = forwarding<read_only<B>, held<B>, detail::refuses_changes>;
@@ -79,6 +79,8 @@ public:
     [[nodiscard]] capabilities able() const { return base::able().without(capability::write); }
     // A work area is there to be written to.
     [[nodiscard]] node work_root() const = delete;
+    // It would make files to see whether it can.
+    [[nodiscard]] result<void> probe(node scratch) = delete;
 };
 
 template <class B>

@@ -1,8 +1,8 @@
-// One directory of a backend as a tree of its own. Nothing above it can be reached: primitives take one component and never
-// "..", and paths are resolved from this root, so a link's absolute target begins here too.
+// One directory of a backend as a tree of its own. Nothing above it can be reached: primitives take one component and
+// never "..", and paths are resolved from this root, so a link's absolute target begins here too.
 //
-// The directory is found once, and stays this tree's root when it is renamed. Its nodes are the wrapped backend's: two subtrees
-// of one backend, an upper and its work directory, can move names between each other.
+// The directory is found once, and stays this tree's root when it is renamed. Its nodes are the wrapped backend's:
+// two subtrees of one backend, an upper and its work directory, can move names between each other.
 //
 // Concurrency: no state of its own that changes.
 #pragma once
@@ -20,7 +20,8 @@ class subtree : public forwarding<subtree<B>, held<B>> {
     using base = forwarding<subtree<B>, held<B>>;
 
 public:
-    // `where` is resolved in the wrapped backend's tree, links followed. Errors: enoent, enotdir, eloop, and the backend's.
+    // `where` is resolved in the wrapped backend's tree, links followed. Errors: enoent, enotdir, eloop, and the
+    // backend's.
     [[nodiscard]] static result<subtree> of(B&& backend, path_view where) {
         held<B> holder(std::forward<B>(backend));
         node found;
@@ -36,7 +37,9 @@ public:
     }
 
     subtree(subtree&& other) noexcept
-        : base(std::move(other)), root_(other.root_), retains_(std::exchange(other.retains_, false)) {}
+        : base(std::move(other)),
+          root_(other.root_),
+          retains_(std::exchange(other.retains_, false)) {}
     subtree& operator=(subtree&& other) noexcept {
         if (this != &other) {
             give_back();

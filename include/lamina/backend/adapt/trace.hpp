@@ -1,8 +1,9 @@
-// Shows every primitive that reaches a backend to a sink of the caller's: what was asked, what came of it, how many bytes it
-// moved and, with a clock, how long it took. A slow path is found by reading what an operation really asks of its layers.
+// Shows every primitive that reaches a backend to a sink of the caller's: what was asked, what came of it, how many
+// bytes it moved and, with a clock, how long it took. A slow path is found by reading what an operation really asks
+// of its layers.
 //
-// Concurrency: the sink and the clock are called from whatever thread calls the backend, after the primitive has returned; they
-// must stand that. They must not call the traced backend.
+// Concurrency: the sink and the clock are called from whatever thread calls the backend, after the primitive has
+// returned; they must stand that. They must not call the traced backend.
 #pragma once
 
 #include <cstdint>
