@@ -77,6 +77,8 @@ public:
         std::shared_lock lock(tree_->names);
         LAMINA_TRY(auto* const parent, tree_->directory(dir, operation::lookup));
         auto const* const found = name.empty() ? parent : parent->names.find(name);
+        if (found == nullptr && name.text.size() > name_max)
+            return fail(errc::enametoolong, operation::lookup);
         if (found == nullptr)
             return std::optional<attributes>();
         return std::optional<attributes>(detail::memory::stat(*tree_->account, *found));

@@ -11,11 +11,13 @@ using namespace memory_test;
 
 namespace {
 
-// What a call did to the times of the objects that are watched: "m" and "c" per object whose mtime or ctime moved; "a" never
-// should be among them.
+// What a call did to the times of the objects that are watched: "m" and "c" per object whose mtime or ctime moved; "a"
+// never should be among them.
 class watch {
 public:
-    watch(memory_tree& tree, std::vector<std::string> paths) : tree_(tree), paths_(std::move(paths)) { (void)changes(); }
+    watch(memory_tree& tree, std::vector<std::string> paths) : tree_(tree), paths_(std::move(paths)) {
+        (void)changes();
+    }
 
     // "d:mc f:c" since the last call; what is gone is left out.
     std::string changes() {
@@ -174,7 +176,9 @@ TEST_CASE("[memory.times.4] times are set, to the present or to anything, with n
     auto const root = tree.root();
     tree.write("f", "").value();
     tree.create_symlink("f", "l").value();
-    auto const set = [&](char const* name, time_change const& times) { return outcome(tree.set_times_at(root, name, times)); };
+    auto const set = [&](char const* name, time_change const& times) {
+        return outcome(tree.set_times_at(root, name, times));
+    };
     timestamp const ancient{-9'000'000'000, 999'999'999};
     timestamp const far{1'000'000'000'000, 1};
     CHECK(set("f", time_change::both(ancient, far)) == errc::ok);
@@ -332,9 +336,9 @@ TEST_CASE("[memory.xattr.1] attributes are set, replaced, listed and removed") {
     CHECK(set("security.selinux", std::string_view("a\0b", 3)) == errc::ok);
     CHECK(set("user.empty", "") == errc::ok);
     CHECK(set("system.posix_acl_access", "bytes") == errc::ok);
-    CHECK(tree.list_xattrs_at(root, "f").value() ==
-          std::vector<std::string>{"user.a", "trusted.overlay.opaque", "security.selinux", "user.empty",
-                                   "system.posix_acl_access"});
+    CHECK(tree.list_xattrs_at(root, "f").value() == std::vector<std::string>{"user.a", "trusted.overlay.opaque",
+                                                                             "security.selinux", "user.empty",
+                                                                             "system.posix_acl_access"});
     CHECK(tree.get_xattr_at(root, "f", "user.a").value() == "22");
     CHECK(tree.get_xattr_at(root, "f", "security.selinux").value() == std::string("a\0b", 3));
     CHECK(tree.get_xattr_at(root, "f", "user.empty").value() == "");
@@ -370,7 +374,8 @@ TEST_CASE("[memory.xattr.2] keys, values and types are judged as Linux does") {
     CHECK(set("f", std::string_view("user.a\0b", 8)) == errc::einval);
     for (char const* key : {"user.", "trusted.", "security."})
         CHECK(set("f", key) == errc::einval);
-    for (char const* key : {"user", "none.x", "x", ".", "system.", "system.other", "system.posix_acl_accessx", "USER.a"}) {
+    for (char const* key :
+         {"user", "none.x", "x", ".", "system.", "system.other", "system.posix_acl_accessx", "USER.a"}) {
         INFO(key);
         CHECK(set("f", key) == errc::eopnotsupp);
         CHECK(tree.get_xattr_at(root, "f", key).value() == std::nullopt);

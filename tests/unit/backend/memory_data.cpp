@@ -29,7 +29,8 @@ TEST_CASE("[memory.data.1] a small file takes little, and grows by doubling to a
     auto file = tree.create_at(tree.root(), "f", 0644).value();
     auto const empty = used(tree);
     std::uint64_t length = 0;
-    for (auto const& [to, capacity] : {std::pair{1, 64}, {64, 64}, {65, 128}, {1000, 1024}, {2049, 4096}, {4096, 4096}}) {
+    for (auto const& [to, capacity] :
+         {std::pair{1, 64}, {64, 64}, {65, 128}, {1000, 1024}, {2049, 4096}, {4096, 4096}}) {
         std::string const text(static_cast<std::size_t>(to) - length, 'x');
         CHECK(file.append(bytes(text)).value() == text.size());
         length = static_cast<std::uint64_t>(to);
@@ -206,8 +207,7 @@ TEST_CASE("[memory.data.6] clone and copy have the errors of FICLONE and copy_fi
     CHECK(read_all(longer) == std::string(2 * chunk, 'l') + "tail");
     CHECK(outcome(a.resize(chunk)) == errc::ok);
     CHECK(outcome(longer.clone_from(a)) == errc::ok);
-    CHECK(read_all(longer) ==
-          "3423401234" + std::string(chunk - 10, '\0') + std::string(chunk, 'l') + "tail");
+    CHECK(read_all(longer) == "3423401234" + std::string(chunk - 10, '\0') + std::string(chunk, 'l') + "tail");
     CHECK(outcome(a.resize(0)) == errc::ok);
     CHECK(outcome(longer.clone_from(a)) == errc::ok);  // nothing to replace
     CHECK(size(longer) == 2 * chunk + 4);
@@ -281,7 +281,8 @@ TEST_CASE("[memory.data.8] random writes, cuts, copies and clones equal a plain 
             switch (below(8)) {
             case 0:
             case 1: {
-                std::string const text(below(4) == 0 ? below(5 * chunk) : below(200), static_cast<char>('a' + below(26)));
+                std::string const text(below(4) == 0 ? below(5 * chunk) : below(200),
+                                       static_cast<char>('a' + below(26)));
                 auto const at = any_offset();
                 REQUIRE(one.file.write_at(bytes(text), at).value() == text.size());
                 one.expected.write(at, text);
@@ -296,7 +297,8 @@ TEST_CASE("[memory.data.8] random writes, cuts, copies and clones equal a plain 
                 break;
             }
             case 3: {
-                auto const to = below(3) == 0 ? any_offset() : std::min<std::uint64_t>(any_offset(), one.expected.text.size());
+                auto const to =
+                    below(3) == 0 ? any_offset() : std::min<std::uint64_t>(any_offset(), one.expected.text.size());
                 REQUIRE(outcome(one.file.resize(to)) == errc::ok);
                 one.expected.resize(to);
                 break;

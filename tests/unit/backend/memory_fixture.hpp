@@ -19,7 +19,8 @@ template <class T>
 
 [[nodiscard]] inline std::span<std::byte const> bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
 
-[[nodiscard]] inline std::string read_all(lamina::memory_file& file, std::uint64_t offset = 0, std::size_t most = 1 << 20) {
+[[nodiscard]] inline std::string read_all(lamina::memory_file& file, std::uint64_t offset = 0,
+                                          std::size_t most = 1 << 20) {
     std::string text(most, '?');
     auto const count = file.read_at(std::as_writable_bytes(std::span(text)), offset).value();
     text.resize(count);
@@ -28,10 +29,12 @@ template <class T>
 
 [[nodiscard]] inline std::vector<std::string> names_in(lamina::memory_tree& tree, lamina::node dir) {
     std::vector<std::string> names;
-    tree.list_at(dir, [&](lamina::directory_entry const& entry) {
-        names.emplace_back(entry.name);
-        return true;
-    }).value();
+    tree.list_at(dir,
+                 [&](lamina::directory_entry const& entry) {
+                     names.emplace_back(entry.name);
+                     return true;
+                 })
+        .value();
     return names;
 }
 

@@ -44,7 +44,8 @@ TEST_CASE("[memory.limit.1] each thing that is made fits to the byte") {
           attempt{"unnamed", memory_price::inode,
                   [](memory_tree& tree) { return outcome(tree.create_unnamed(tree.root(), 0644)); }},
           attempt{"xattr", memory_price::xattr + 6 + 50, [](memory_tree& tree) {
-                      return outcome(tree.set_xattr_at(tree.root(), "", "user.k", std::string(50, 'v'), xattr_flags::none));
+                      return outcome(
+                          tree.set_xattr_at(tree.root(), "", "user.k", std::string(50, 'v'), xattr_flags::none));
                   }}}) {
         INFO(one.what);
         auto enough = limited(one.price);

@@ -34,14 +34,16 @@ TEST_CASE("[memory.list.1] entries come in the order in which they arrived, with
             wanted.push_back(numbered(i));
     wanted.insert(wanted.end(), {"d", "l", "name-7"});
     std::size_t at = 0;
-    tree.list_at(tree.root(), [&](directory_entry const& entry) {
-        REQUIRE(at < wanted.size());
-        CHECK(entry.name == wanted[at++]);
-        auto const is = status_of(tree, tree.root(), entry.name);  // the sink may call the tree
-        CHECK(entry.inode == is.id.inode);
-        CHECK(entry.type == is.type);
-        return true;
-    }).value();
+    tree.list_at(tree.root(),
+                 [&](directory_entry const& entry) {
+                     REQUIRE(at < wanted.size());
+                     CHECK(entry.name == wanted[at++]);
+                     auto const is = status_of(tree, tree.root(), entry.name);  // the sink may call the tree
+                     CHECK(entry.inode == is.id.inode);
+                     CHECK(entry.type == is.type);
+                     return true;
+                 })
+        .value();
     CHECK(at == wanted.size());
 }
 
@@ -67,7 +69,8 @@ TEST_CASE("[memory.list.2] a sink ends a listing when it wants, also by an excep
     CHECK(names_in(tree, tree.root()).empty());
 }
 
-TEST_CASE("[memory.list.3] what is there throughout is seen exactly once, whatever is made, moved and removed meanwhile") {
+TEST_CASE(
+    "[memory.list.3] what is there throughout is seen exactly once, whatever is made, moved and removed meanwhile") {
     auto const seed = GENERATE(1u, 2u, 3u, 4u, 5u, 6u, 7u, 8u);
     INFO("seed " << seed);
     std::mt19937 random(seed);
@@ -80,26 +83,29 @@ TEST_CASE("[memory.list.3] what is there throughout is seen exactly once, whatev
         untouched.insert(numbered(i));
     std::multiset<std::string> seen;
     int made = 0;
-    tree.list_at(root, [&](directory_entry const& entry) {
-        seen.emplace(entry.name);
-        for (int change = 0; change < 4; ++change) {
-            auto const name = numbered(static_cast<int>(random() % total));
-            switch (random() % 4) {
-            case 0:
-            case 1:  // more go than come, so that gaps are closed again and again
-                if (tree.remove_at(root, name))
-                    untouched.erase(name);
-                break;
-            case 2:
-                tree.create_at(root, "made-" + std::to_string(made++), 0644).value();
-                break;
-            default:
-                if (tree.rename_at(root, name, root, "moved-" + std::to_string(made++), rename_flags::none))
-                    untouched.erase(name);
-            }
-        }
-        return true;
-    }).value();
+    tree.list_at(
+            root,
+            [&](directory_entry const& entry) {
+                seen.emplace(entry.name);
+                for (int change = 0; change < 4; ++change) {
+                    auto const name = numbered(static_cast<int>(random() % total));
+                    switch (random() % 4) {
+                    case 0:
+                    case 1:  // more go than come, so that gaps are closed again and again
+                        if (tree.remove_at(root, name))
+                            untouched.erase(name);
+                        break;
+                    case 2:
+                        tree.create_at(root, "made-" + std::to_string(made++), 0644).value();
+                        break;
+                    default:
+                        if (tree.rename_at(root, name, root, "moved-" + std::to_string(made++), rename_flags::none))
+                            untouched.erase(name);
+                    }
+                }
+                return true;
+            })
+        .value();
     CHECK_FALSE(untouched.empty());
     for (auto const& name : untouched)
         if (seen.count(name) != 1)
@@ -113,10 +119,12 @@ TEST_CASE("[memory.list.4] a listing whose sink makes names ends") {
     memory_tree tree;
     fill(tree, 200);
     int seen = 0;
-    tree.list_at(tree.root(), [&](directory_entry const&) {
-        tree.create_at(tree.root(), "more-" + std::to_string(seen++), 0644).value();
-        return true;
-    }).value();
+    tree.list_at(tree.root(),
+                 [&](directory_entry const&) {
+                     tree.create_at(tree.root(), "more-" + std::to_string(seen++), 0644).value();
+                     return true;
+                 })
+        .value();
     CHECK(seen == 200);
 }
 
@@ -127,15 +135,17 @@ TEST_CASE("[memory.list.5] a directory that goes away under a listing ends it") 
     for (int i = 0; i < 200; ++i)
         tree.create_at(d, numbered(i), 0644).value();
     int seen = 0;
-    tree.list_at(d, [&](directory_entry const&) {
-        if (++seen == 10) {
-            for (int i = 0; i < 200; ++i)
-                tree.remove_at(d, numbered(i)).value();
-            tree.remove("d").value();
-            tree.release(d);  // the listing holds the directory by itself
-        }
-        return true;
-    }).value();
+    tree.list_at(d,
+                 [&](directory_entry const&) {
+                     if (++seen == 10) {
+                         for (int i = 0; i < 200; ++i)
+                             tree.remove_at(d, numbered(i)).value();
+                         tree.remove("d").value();
+                         tree.release(d);  // the listing holds the directory by itself
+                     }
+                     return true;
+                 })
+        .value();
     CHECK(seen >= 10);
     CHECK(seen <= 64);
 }

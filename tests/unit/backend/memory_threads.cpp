@@ -1,5 +1,5 @@
-// A memory tree used by many threads at once. Run under a thread sanitizer these find races; without one they still check what
-// must hold at every moment.
+// A memory tree used by many threads at once. Run under a thread sanitizer these find races; without one they still
+// check what must hold at every moment.
 #include "catch.hpp"
 
 #include <atomic>
@@ -13,7 +13,8 @@ using namespace memory_test;
 
 namespace {
 
-// Runs `work(number)` on so many threads, and waits for them. Catch's checks are not made for threads: they report by return.
+// Runs `work(number)` on so many threads, and waits for them. Catch's checks are not made for threads: they report by
+// return.
 template <class Work>
 [[nodiscard]] int failures_of(int threads, Work work) {
     std::atomic<int> failures{0};
@@ -36,7 +37,7 @@ TEST_CASE("[memory.threads.1] names made, moved and removed by all at once leave
     auto const failures = failures_of(4, [&](int number) {
         std::mt19937 random(static_cast<unsigned>(number) + 1);
         int failed = 0;
-        auto const any = [&](char const* const (&of)[4]) { return of[random() % 4]; };
+        auto const any = [&](char const* const(&of)[4]) { return of[random() % 4]; };
         static constexpr char const* const places[] = {"a", "b", "c", "d"};
         static constexpr char const* const names[] = {"w", "x", "y", "z"};
         for (int i = 0; i < rounds; ++i) {
@@ -140,7 +141,9 @@ TEST_CASE("[memory.threads.3] appends come one after the other, and a reader see
                 failed += block.write_at(bytes(std::string(length, static_cast<char>('a' + i % 26))), 50) ? 0 : 1;
             } else {
                 std::string seen(length, '\0');
-                failed += block.read_at(std::as_writable_bytes(std::span(seen)), 50).value_or(std::size_t{0}) == length ? 0 : 1;
+                failed += block.read_at(std::as_writable_bytes(std::span(seen)), 50).value_or(std::size_t{0}) == length
+                              ? 0
+                              : 1;
                 failed += seen == std::string(length, seen[0]) ? 0 : 1;
             }
         }
@@ -177,7 +180,8 @@ TEST_CASE("[memory.threads.4] clones of one file are written in many threads, ac
             expected.replace(at, name.size(), name);
             failed += read_all(*copy) == expected ? 0 : 1;
             failed += read_all(*second) == text ? 0 : 1;
-            failed += copy->copy_range_from(*second, 0, 0, text.size()).value_or(std::uint64_t{0}) == text.size() ? 0 : 1;
+            failed +=
+                copy->copy_range_from(*second, 0, 0, text.size()).value_or(std::uint64_t{0}) == text.size() ? 0 : 1;
             failed += read_all(*copy) == text ? 0 : 1;
             // Crosswise, as no order of locks may deadlock.
             failed += second->copy_range_from(*copy, 5, 0, 4096).value_or(std::uint64_t{0}) == 4096 ? 0 : 1;

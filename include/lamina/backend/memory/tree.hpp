@@ -55,15 +55,19 @@ public:
             return fail(errc::enoent, op);
         return found;
     }
-    // What a name names; the directory itself if it is empty. Errors: enoent. Requires: `names` is held.
+    // What a name names; the directory itself if it is empty. Errors: enoent, enametoolong. Requires: `names` is held.
     [[nodiscard]] result<inode*> object(node dir, name_ref name, operation op) const noexcept {
         LAMINA_TRY(auto* const parent, directory(dir, op));
         if (name.empty())
             return parent;
         auto* const found = parent->names.find(name);
         if (found == nullptr)
-            return fail(errc::enoent, op);
+            return fail(absence(name), op);
         return found;
+    }
+    // What it means that there is no such name: one that no directory can hold is an error of its own.
+    [[nodiscard]] static errc absence(name_ref name) noexcept {
+        return name.text.size() > name_max ? errc::enametoolong : errc::enoent;
     }
 
     // A directory in which `name` may be made, and is not there. Errors: eexist, enoent, and those of judge_name: a
