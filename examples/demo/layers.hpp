@@ -40,11 +40,23 @@ struct layer {
         auto joined = is_file ? open_archive(where, path.filename().string(), *storage) : open_directory(where);
         if (!joined)
             return lamina::unexpected(std::move(joined).error());
-        layer made{
-            where, *std::move(joined), 0, 0, 1, {}, *std::move(storage), is_file ? path.filename().string() : ""};
-        if (auto surveyed = made.survey(); !surveyed)
-            return lamina::unexpected(fmt::format("{}: {}", where, surveyed.error()));
-        return made;
+        return layer{where, *std::move(joined), 0, 0, 1, {}, *std::move(storage),
+                     is_file ? path.filename().string() : std::string()};
+    }
+
+    // Counts, decides how much to read, and takes the first fingerprint.
+    lamina::result<void, lamina::path_error> survey() {
+        LAMINA_CHECK(tree.walk("", [&](lamina::walk_entry const& entry) {
+            ++objects;
+            if (entry.object.is_regular())
+                bytes += entry.object.size;
+            auto const path = lamina::path_view::parse(entry.path).value();
+            bool const closed = entry.object.is_directory() && !tree.list(path);
+            return closed ? lamina::walk_action::skip : lamina::walk_action::next;
+        }));
+        one_in = bytes / contents_max + 1;
+        LAMINA_TRY(before, fingerprint());
+        return {};
     }
 
     [[nodiscard]] lamina::result<demo::fingerprint, lamina::path_error> fingerprint() {
@@ -84,21 +96,6 @@ private:
         if (!archive)
             return lamina::unexpected(fmt::format("{}: {}", where, archive.error()));
         return lamina::any_backend(*std::move(archive));
-    }
-
-    // Counts, decides how much to read, and takes the first fingerprint.
-    lamina::result<void, lamina::path_error> survey() {
-        LAMINA_CHECK(tree.walk("", [&](lamina::walk_entry const& entry) {
-            ++objects;
-            if (entry.object.is_regular())
-                bytes += entry.object.size;
-            auto const path = lamina::path_view::parse(entry.path).value();
-            bool const closed = entry.object.is_directory() && !tree.list(path);
-            return closed ? lamina::walk_action::skip : lamina::walk_action::next;
-        }));
-        one_in = bytes / contents_max + 1;
-        LAMINA_TRY(before, fingerprint());
-        return {};
     }
 };
 

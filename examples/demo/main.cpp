@@ -30,11 +30,18 @@ int refuse(std::string_view what) {
     return 2;
 }
 
-void print_layers(std::vector<demo::layer> const& layers) {
+// Looks at all of each layer. Returns whether that was possible.
+bool survey_layers(std::vector<demo::layer>& layers) {
     demo::heading("Layers, the topmost first");
-    for (auto const& layer : layers)
+    for (auto& layer : layers) {
+        if (auto surveyed = layer.survey(); !surveyed) {
+            fmt::print("      {:<46}{}\n", layer.shown, surveyed.error());
+            return false;
+        }
         fmt::print("      {:<46}{:>10} objects  {:>10} in files\n", layer.shown, demo::count(layer.objects),
                    demo::bytes(layer.bytes));
+    }
+    return true;
 }
 
 // Takes the fingerprints again. Returns whether all are the same.
@@ -59,9 +66,8 @@ bool compare_layers(std::vector<demo::layer>& layers) {
         bytes += after->bytes_read;
         unreadable += after->unreadable.paths.size();
     }
-    fmt::print("      Compared: name, type, size, mode, owner, mtime, ctime and link target of every object, and the "
-               "contents\n"
-               "      of {} files, {}{}.\n",
+    fmt::print("      Compared: name, type, size, mode, owner, mtime, ctime and link target of every object, and\n"
+               "      the contents of {} files, {}{}.\n",
                demo::count(files), demo::bytes(bytes),
                unreadable == 0 ? "" : " (what cannot be read, without contents)");
     return same;
@@ -81,7 +87,6 @@ int main(int argc, char** argv) {
     std::filesystem::path const scratch(arguments.front());
     arguments.erase(arguments.begin());
 
-    fmt::print("\n  lamina {}: layers joined inside one process, without a mount\n", LAMINA_VERSION_STRING);
     std::vector<demo::layer> layers;
     for (auto const argument : arguments) {
         auto opened = demo::layer::open(std::string(argument));
@@ -89,7 +94,9 @@ int main(int argc, char** argv) {
             return refuse(opened.error());
         layers.push_back(*std::move(opened));
     }
-    print_layers(layers);
+    fmt::print("\n  lamina {}: layers joined inside one process, without a mount\n", LAMINA_VERSION_STRING);
+    if (!survey_layers(layers))
+        return 1;
 
     bool const worked = demo::session(scratch, layers, copies).run();
     bool const untouched = compare_layers(layers);
