@@ -10,6 +10,7 @@
 // Concurrency: as the backend inside. Handles may be copied and dropped from any thread; one handle is assigned by one.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -290,6 +291,14 @@ public:
         requires(!std::same_as<std::remove_cvref_t<B>, any_backend> && readable_backend<std::remove_reference_t<B>>)
     any_backend(B&& backend)
         : base(detail::shared_backend(std::make_shared<detail::erasing_backend<B>>(std::forward<B>(backend)))) {}
+
+    // So that the compiler says in one line what is wrong.
+    template <class B>
+        requires(!std::same_as<std::remove_cvref_t<B>, any_backend> && !readable_backend<std::remove_reference_t<B>>)
+    explicit any_backend(B&&) : base(detail::shared_backend(nullptr)) {
+        static_assert(readable_backend<std::remove_reference_t<B>>,
+                      "lamina::any_backend: this type is no backend: it does not model lamina::readable_backend");
+    }
 
     // The backend inside, if it is a B.
     template <class B>
