@@ -3,7 +3,7 @@
 //
 // What it reads: v7, ustar, pax and GNU archives, with long names, hard links, devices, sparse files in all of GNU's formats,
 // times with nanoseconds before 1970 and after 2038, extended attributes as star, GNU tar and libarchive write them. Names are
-// as the archive has them: what `.wh.` means is the overlay's business. What it refuses, and why, stands in tar_reader.hpp (the
+// as the archive has them: what `.wh.` means is the overlay's business (`usual_marks` only tells it that it means something). What it refuses, and why, stands in tar_reader.hpp (the
 // format) and in tar_build.hpp (the tree).
 //
 // An archive has no access time unless pax gives one, and no change time: both are then the modification time. Inode numbers
@@ -29,6 +29,7 @@
 #include <lamina/archive/tar_index.hpp>
 #include <lamina/archive/tar_reader.hpp>
 #include <lamina/backend/concepts.hpp>
+#include <lamina/backend/fwd.hpp>
 #include <lamina/backend/paths.hpp>
 
 namespace lamina {
@@ -36,6 +37,9 @@ namespace lamina {
 class tar_layer : public path_interface<tar_layer> {
 public:
     using file_type = tar_file;
+    // `.wh.NAME` deletes NAME in the layers below, as in the images that come as archives; lamina::marked says otherwise. The
+    // value is whiteout_format::aufs, whose name belongs to a room that archive does not know.
+    static constexpr whiteout_format usual_marks{2};
 
     // Reads all headers of the archive that `source` holds. What the source holds must not change afterwards: a part that
     // vanishes is an error when it is read, a part that is overwritten is not noticed.

@@ -83,8 +83,7 @@ private:
         name_ref const name(where.name);
         auto const known = edit_.find(where.directory, name);
         bool const is_there = known.live != no_tar_record;
-        bool const over_directory = is_there && edit_.record(known.live).is_directory();
-        if (over_directory && is_directory)
+        if (is_directory && is_there && edit_.record(known.live).is_directory())
             return fill(known.live, member);
 
         tar_record_number object = no_tar_record;
@@ -95,10 +94,6 @@ private:
                 return std::nullopt;
             // Counted before what has the name goes: that may be the directory of the object's own name, and the object stays.
             ++edit_.rare_for(object).links;
-        }
-        if (over_directory) {
-            last_parent_.clear();
-            last_directory_ = tar_root;
         }
         tar_record_number made = no_tar_record;
         if (auto const wrong = edit_.make(where.directory, name, known, made))
@@ -143,10 +138,10 @@ private:
                     return wrong;
             where.name = component;
         }
-        if (last != ".") {
-            last_parent_.assign(parent);
-            last_directory_ = where.directory;
-        }
+        // What is remembered is where the last member lies, so that no member can drop it: it drops at most what lies below. A
+        // name like "a/b/." lies in "a", which is not its text before the last slash.
+        last_parent_.assign(last == "." ? std::string_view() : parent);
+        last_directory_ = last == "." ? tar_root : where.directory;
         return std::nullopt;
     }
 

@@ -240,3 +240,9 @@ TEST_CASE("[tar.tree.10] ten thousand names in one directory, and each is found"
         REQUIRE(layer.read(at("d/" + std::to_string(i))).value() == std::to_string(i));
     CHECK_FALSE(layer.exists("d/10000").value());
 }
+
+TEST_CASE("[tar.tree.11] a directory that a member named 'd/.' replaced is not remembered for the next one") {
+    auto const made = maker().file("d/s/a").symlink("d/.", "elsewhere");
+    CHECK(tree(made).read_symlink("d").value() == "elsewhere");
+    CHECK(open(maker(made).file("d/s/b")).error() == tar_reason::below_a_symlink);
+}
