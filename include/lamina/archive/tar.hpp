@@ -3,7 +3,7 @@
 //
 // What it reads: v7, ustar, pax and GNU archives, with long names, hard links, devices, sparse files in all of GNU's formats,
 // times with nanoseconds before 1970 and after 2038, extended attributes as star, GNU tar and libarchive write them. Names are
-// as the archive has them: what `.wh.` means is the overlay's business (`usual_marks` only tells it that it means something). What it refuses, and why, stands in tar_reader.hpp (the
+// as the archive has them: what `.wh.` means is the overlay's business. What it refuses, and why, stands in tar_reader.hpp (the
 // format) and in tar_build.hpp (the tree).
 //
 // An archive has no access time unless pax gives one, and no change time: both are then the modification time. Inode numbers
