@@ -7,6 +7,7 @@
 // Concurrency: all of it belongs to the tree's mutex.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -15,10 +16,15 @@
 namespace lamina::detail {
 
 struct descriptor_budget {
+    descriptor_budget(std::size_t most, std::size_t first_users) noexcept : limit(most), users(first_users) {}
+
     std::size_t limit;
     std::size_t users;  // records, and backends
-    std::size_t open = 0;
+    std::atomic<std::size_t> open{0};
     directory_record* hand = nullptr;
+
+    // Without the mutex it is a hint, good enough to see that there is nothing to do.
+    [[nodiscard]] bool is_exceeded() const noexcept { return open.load(std::memory_order_relaxed) > limit; }
 
     void insert(directory_record& record) noexcept {
         if (hand == nullptr) {
@@ -30,18 +36,18 @@ struct descriptor_budget {
             record.ring_before->ring_after = &record;
             hand->ring_before = &record;
         }
-        ++open;
+        open.fetch_add(1, std::memory_order_relaxed);
     }
     void remove(directory_record& record) noexcept {
         record.ring_before->ring_after = record.ring_after;
         record.ring_after->ring_before = record.ring_before;
         if (hand == &record)
             hand = record.ring_after == &record ? nullptr : record.ring_after;
-        --open;
+        open.fetch_sub(1, std::memory_order_relaxed);
     }
     // One that is not in use; null if all are.
     [[nodiscard]] directory_record* choose() noexcept {
-        for (std::size_t left = open * 2; left != 0; --left) {
+        for (std::size_t left = open.load(std::memory_order_relaxed) * 2; left != 0; --left) {
             auto* const record = hand;
             hand = record->ring_after;
             if (record->is_pinned())

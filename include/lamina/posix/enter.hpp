@@ -45,6 +45,8 @@ struct leading_components {
     std::string path;  // joined by single slashes
 
     explicit leading_components(std::string_view names) {
+        all.reserve(8);
+        path.reserve(std::min(names.size(), path_bytes_max));
         for (std::size_t at = 0; at < names.size();) {
             if (names[at] == '/') {
                 ++at;
@@ -87,8 +89,8 @@ struct leading_components {
         if (!at)
             return nowhere();
         if (how.has_openat2()) {
-            auto path = way.path;
-            opened = open_directory_below(at->fd(), path, how);
+            int const flags = directory_flags | O_NOFOLLOW | O_CLOEXEC;
+            opened = open_in_one_call(at->fd(), way.path.c_str(), flags, how);
             if (!opened && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
                 return nowhere();
         }

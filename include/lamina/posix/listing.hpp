@@ -10,9 +10,11 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <span>
 #include <string_view>
 
 #include <lamina/core/dirent.hpp>
+#include <lamina/core/path.hpp>
 #include <lamina/posix/fd.hpp>
 #include <lamina/posix/name.hpp>
 #include <lamina/posix/syscalls.hpp>
@@ -58,17 +60,20 @@ inline constexpr std::size_t dirent_inode = 0, dirent_size = 16, dirent_type = 1
     return opened;
 }
 
-// Every entry but "." and "..", until the sink has enough. Holds one buffer, however large the directory.
+// Every entry but "." and "..", until the sink has enough. Holds two buffers, however large the directory: a small one,
+// which is all that most directories need, and, once that was full, one with which large ones are read twice as fast.
 [[nodiscard]] inline result<void> read_entries(int directory, entry_sink sink) {
-    constexpr std::size_t size = 64 * 1024;  // a fifth faster than 4 KiB already at 10,000 names
-    auto const buffer = std::make_unique_for_overwrite<char[]>(size);
+    constexpr std::size_t large_size = 128 * 1024, entry_max = dirent_name + name_max + 8;
+    char small[4096];
+    std::unique_ptr<char[]> large;
+    std::span<char> buffer(small);
     for (;;) {
-        auto const filled = uninterrupted([&] { return sys::getdents64(directory, buffer.get(), size); });
+        auto const filled = uninterrupted([&] { return sys::getdents64(directory, buffer.data(), buffer.size()); });
         if (filled < 0)
             return last_error(operation::list);
         if (filled == 0)
             return {};
-        for (char const *at = buffer.get(), *const end = at + filled; at < end;) {
+        for (char const *at = buffer.data(), *const end = at + filled; at < end;) {
             std::uint64_t inode;
             std::uint16_t length;
             std::memcpy(&inode, at + dirent_inode, sizeof inode);
@@ -78,6 +83,10 @@ inline constexpr std::size_t dirent_inode = 0, dirent_size = 16, dirent_type = 1
             at += length;
             if (name != "." && name != ".." && !sink(directory_entry{name, type_of_entry(type), inode}))
                 return {};
+        }
+        if (large == nullptr && static_cast<std::size_t>(filled) + entry_max > buffer.size()) {
+            large = std::make_unique_for_overwrite<char[]>(large_size);
+            buffer = {large.get(), large_size};
         }
     }
 }

@@ -59,9 +59,8 @@ private:
                             bcachefs = 0xca451a4e, overlay = 0x794c7630, vfat = 0x4d44, exfat = 0x2011bab0,
                             fuse = 0x65735546;
     struct statfs what {};
-    struct statvfs mount {};
     // Without an answer, the least is assumed: an unknown file system, read-only.
-    bool const known = ::fstatfs(root, &what) == 0 && ::fstatvfs(root, &mount) == 0;
+    bool const known = ::fstatfs(root, &what) == 0;
     auto const type = static_cast<std::uint32_t>(what.f_type);
     bool const fat = type == vfat || type == exfat;
     bool const full = type == ext || type == xfs || type == btrfs || type == tmpfs || type == f2fs ||
@@ -76,7 +75,7 @@ private:
         able = able | capability::user_xattrs;
     if (mine.everywhere(CAP_SYS_ADMIN) && may_have_attribute(root, "", "trusted.lamina.probe", how))
         able = able | capability::trusted_xattrs;
-    if (!known || (mount.f_flag & ST_RDONLY) != 0)
+    if (!known || (what.f_flags & ST_RDONLY) != 0)
         return able;
     able = able | capability::write | capability::no_replace;
     if (!fat)

@@ -29,8 +29,8 @@
 namespace lamina {
 
 struct posix_options {
-    // Enter what is mounted below the root. Otherwise a mount is a boundary: it can be looked up, and entering it is
-    // exdev.
+    // Enter what is mounted below the root. Otherwise a mount is a boundary: it can be looked up, and to enter or open it
+    // is exdev. (Attributes that are set by the name of a mount point are set on what is mounted: Linux has no other call.)
     bool cross_mounts = false;
     // Reading and listing leave access times alone, where the kernel grants that: to the owner, and to CAP_FOWNER.
     // Reading a symbolic link always counts as an access.

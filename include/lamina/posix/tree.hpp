@@ -54,7 +54,7 @@ public:
     // however many layers it opens. The caller gives it back by drop_budget.
     [[nodiscard]] descriptor_budget& use_budget(std::size_t limit) {
         std::lock_guard const guard(mutex_);
-        auto& budget = limit == 0 ? shared_ : *new descriptor_budget{limit, 0};
+        auto& budget = limit == 0 ? shared_ : *new descriptor_budget(limit, 0);
         ++budget.users;
         return budget;
     }
@@ -205,8 +205,10 @@ public:
 
     // Closes what is open beyond the bound, as far as it is not in use.
     void shrink(descriptor_budget& budget) {
+        if (!budget.is_exceeded())
+            return;
         std::unique_lock guard(mutex_);
-        while (budget.open > budget.limit) {
+        while (budget.is_exceeded()) {
             auto* const victim = budget.choose();
             if (victim == nullptr)
                 return;

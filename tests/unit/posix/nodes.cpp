@@ -1,6 +1,8 @@
 // Nodes of posix_directory: what they survive, what they do not, and how many descriptors they cost.
 #include "scratch.hpp"
 
+#include <sys/resource.h>
+
 using namespace lamina;
 
 namespace {
@@ -426,4 +428,98 @@ TEST_CASE("[posix.61] backends without a bound of their own share one") {
         layers[i / 50].release(held[i]);
     }
     CHECK(open_descriptors() == before + 40);
+}
+
+TEST_CASE("[posix.62] one descriptor is enough, also for what takes two directories") {
+    scratch_directory scratch;
+    posix_options options;
+    options.max_descriptors = 1;
+    auto tree = scratch.open(options);
+    std::vector<node_guard<posix_directory>> held;
+    for (int i = 0; i < 6; ++i) {
+        REQUIRE(tree.create_directory_at(tree.root(), std::to_string(i), 0755));
+        held.emplace_back(tree, tree.open_directory_at(tree.root(), std::to_string(i)).value());
+    }
+    REQUIRE(tree.create_at(*held[0], "file", 0600));
+    for (std::size_t i = 0; i + 1 < held.size(); ++i) {
+        REQUIRE(tree.rename_at(*held[i], "file", *held[i + 1], "file", rename_flags::none));
+        REQUIRE(tree.link_at(*held[i + 1], "file", *held[0], "link" + std::to_string(i)));
+    }
+    CHECK(tree.lookup(*held[5], "file").value()->nlink == 6);
+    REQUIRE(tree.rename_at(tree.root(), "1", *held[5], "in", rename_flags::none));
+    CHECK(names_in(tree, *held[1]).empty());
+    CHECK(names_in(tree, *held[5]) == std::vector<std::string>{"file", "in"});
+}
+
+TEST_CASE("[posix.63] without a free descriptor calls fail, nothing is lost, and they succeed again") {
+    scratch_directory scratch;
+    CHECK(in_child_as_nobody([&]() -> std::string {
+              posix_options options;
+              options.max_descriptors = 2;
+              auto tree = posix_directory::open(scratch.path(), options).value();
+              std::vector<node> held;
+              for (int i = 0; i < 6; ++i) {
+                  auto const name = std::to_string(i);
+                  if (!tree.create_directories(path::parse(name + "/x/y").value()))
+                      return "making";
+                  held.push_back(tree.descend(tree.root(), name + "/x").reached);
+              }
+              struct rlimit some {};
+              if (::getrlimit(RLIMIT_NOFILE, &some) != 0)
+                  return "getrlimit";
+              struct rlimit const none {0, some.rlim_max};
+              if (::setrlimit(RLIMIT_NOFILE, &none) != 0)
+                  return "setrlimit";
+              int failed = 0;
+              for (node const n : held) {
+                  auto const found = tree.lookup(n, "y");
+                  if (!found && found.error() != errc::emfile)
+                      return to_string(found.error());
+                  failed += !found;
+                  if (tree.open_directory_at(n, "y").error() != errc::emfile)
+                      return "opened a directory";
+                  auto const down = tree.descend(tree.root(), "0/x/y");
+                  if (down.used != 0)
+                      return "descended";
+                  tree.release(down.reached);
+                  if (tree.create_at(n, "f", 0600).error() != errc::emfile)
+                      return "created";
+                  if (tree.list_at(n, [](directory_entry const&) { return true; }).error() != errc::emfile)
+                      return "listed";
+              }
+              if (failed == 0)
+                  return "everything was open";
+              if (::setrlimit(RLIMIT_NOFILE, &some) != 0)
+                  return "setrlimit";
+              for (node const n : held) {
+                  if (!tree.lookup(n, "y").value() || !tree.create_at(n, "f", 0600))
+                      return "not again";
+                  tree.release(n);
+              }
+              return {};
+          }) == "");
+}
+
+TEST_CASE("[posix.64] another file system is another one") {
+    scratch_directory here;
+    if (::access("/dev/shm", W_OK) != 0) {
+        WARN("skipped: no /dev/shm");
+        return;
+    }
+    scratch_directory there("/dev/shm");
+    auto a = here.open(), b = there.open();
+    if (a.lookup(a.root(), "").value()->id.device == b.lookup(b.root(), "").value()->id.device) {
+        WARN("skipped: they are one");
+        return;
+    }
+    here.write("file", "x");
+    REQUIRE(a.create_directory_at(a.root(), "dir", 0755));
+    node_guard dir(a, a.open_directory_at(a.root(), "dir").value());
+    CHECK(a.rename_at(a.root(), "dir", b.root(), "dir", rename_flags::none).error() == errc::exdev);
+    CHECK(a.link_at(a.root(), "file", b.root(), "file").error() == errc::exdev);
+    CHECK(a.lookup(*dir, "x").has_value());
+    CHECK(names_in(a, a.root()) == std::vector<std::string>{"dir", "file"});
+    auto from = a.open_at(a.root(), "file", open_flags::read).value();
+    auto to = b.create_at(b.root(), "copy", 0600).value();
+    CHECK_FALSE(to.clone_from(from));
 }
