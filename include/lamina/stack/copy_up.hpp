@@ -262,8 +262,9 @@ public:
         if (!shell_ && e.pins.load(std::memory_order_acquire) != 0)
             core_.keep_open(id_, typename Core::file_variant(*std::move(copy_)));
         // A link of the lower that has other names stays one object there, so the number goes with those.
-        if (from_.nlink > 1)
+        if (from_.nlink > 1 && !replaces_)
             e.clear(fact::inode);
+        e.put(fact::carried_inode, e.is(fact::inode));
         if (replaces_)
             e.forget_attributes();
         else

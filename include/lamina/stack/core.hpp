@@ -99,6 +99,21 @@ struct stack_core {
     [[nodiscard]] entry& at(entry_id id) const noexcept { return entries[id]; }
     [[nodiscard]] directory_part& directory(entry_id id) const noexcept { return *entries[id].directory; }
 
+    // The lock of an operation that may fill the cache or change the tree. Here, where no operation holds an entry that is not
+    // pinned, the cache is kept within its bound.
+    [[nodiscard]] exclusive_lock enter() {
+        exclusive_lock lock(tree);
+        if (entries.bytes() > rules.cache_bytes)
+            entries.shrink(rules.cache_bytes - rules.cache_bytes / 8, [this](entry_id id) { evict(id); });
+        return lock;
+    }
+    // Requires: tree lock, exclusive; nobody needs the entry, and it has no children.
+    void evict(entry_id id) {
+        directory(at(id).parent).complete = false;
+        entries.detach(id);
+        discard(id);
+    }
+
     [[nodiscard]] static constexpr entry_id id_of(node n) noexcept {
         return entry_id{static_cast<std::uint32_t>(static_cast<std::uint64_t>(n))};
     }

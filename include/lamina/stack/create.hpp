@@ -120,7 +120,7 @@ struct created_file {
 };
 template <class Core>
 [[nodiscard]] result<created_file<Core>> create_file(Core& core, entry_id directory, name_ref name, mode_bits mode) {
-    exclusive_lock const lock(core.tree);
+    exclusive_lock const lock = core.enter();
     std::optional<file_of<typename Core::layers_type::upper_type>> file;
     LAMINA_TRY(entry_id const id, create_in(core, directory, name, file_type::regular, [&](node dir, name_ref as) -> result<void> {
         LAMINA_TRY(auto made, core.layers.upper().create_at(dir, as, mode));
@@ -133,7 +133,7 @@ template <class Core>
 
 template <class Core>
 [[nodiscard]] result<void> create_symlink(Core& core, entry_id directory, name_ref name, std::string_view target) {
-    exclusive_lock const lock(core.tree);
+    exclusive_lock const lock = core.enter();
     LAMINA_CHECK(create_in(core, directory, name, file_type::symlink, [&](node dir, name_ref as) {
         return core.layers.upper().create_symlink_at(dir, as, target);
     }));
@@ -143,7 +143,7 @@ template <class Core>
 template <class Core>
 [[nodiscard]] result<void> create_node(Core& core, entry_id directory, name_ref name, file_type type, mode_bits mode,
                                        device_number device) {
-    exclusive_lock const lock(core.tree);
+    exclusive_lock const lock = core.enter();
     LAMINA_CHECK(create_in(core, directory, name, type, [&](node dir, name_ref as) -> result<void> {
         // It would be a whiteout. Judged here, because eexist comes first.
         if (type == file_type::character && device == device_number{0, 0})
@@ -155,7 +155,7 @@ template <class Core>
 
 template <class Core>
 [[nodiscard]] result<void> create_directory(Core& core, entry_id directory, name_ref name, mode_bits mode) {
-    exclusive_lock const lock(core.tree);
+    exclusive_lock const lock = core.enter();
     auto& upper = core.layers.upper();
     LAMINA_TRY(auto const place, prepare_new(core, directory, name));
     bool const aufs = core.layers.style(0).format == whiteout_format::aufs;

@@ -69,7 +69,7 @@ private:
 };
 
 // What is known of an entry.
-enum class fact : std::uint16_t {
+enum class fact : std::uint32_t {
     negative = 1,         // the name does not exist in the merged view
     upper_whiteout = 2,   // negative, and the upper holds a whiteout here: creating must replace it
     in_upper = 4,
@@ -85,10 +85,12 @@ enum class fact : std::uint16_t {
     listed = 2048,        // visible, and in the directory's `order`
     met = 4096,           // seen by the listing that is under way
     kept_open = 8192,     // copied up while it was open: the stack keeps the copy open for those handles
+    carried_inode = 32768,  // the inode number is the lower file's, which the layers would not give again
+    used = 65536,         // seen since the cache was last looked through for what may go
 };
 
 struct alignas(64) entry {
-    static constexpr std::size_t inline_name = 22;
+    static constexpr std::size_t inline_name = 20;
 
     // The first line.
     entry_id parent = entry_id::none;
@@ -99,7 +101,7 @@ struct alignas(64) entry {
     // Odd while the attribute line is written; moves by two whenever the object's attributes may have changed.
     std::atomic<std::uint32_t> version{0};
     std::uint32_t position = 0;                    // in the directory's `order`, while listed
-    std::atomic<std::uint16_t> flags{0};
+    std::atomic<std::uint32_t> flags{0};
     layer_number layer = 0;                        // the topmost layer that shows it
     std::atomic<file_type> type{file_type::unknown};
     char short_name[1 + inline_name] = {};
@@ -113,13 +115,18 @@ struct alignas(64) entry {
     std::atomic<std::uint64_t> nlink_and_mode{0};
 
     [[nodiscard]] bool is(fact f) const noexcept {
-        return (flags.load(std::memory_order_acquire) & static_cast<std::uint16_t>(f)) != 0;
+        return (flags.load(std::memory_order_acquire) & static_cast<std::uint32_t>(f)) != 0;
     }
-    void set(fact f) noexcept { flags.fetch_or(static_cast<std::uint16_t>(f), std::memory_order_acq_rel); }
+    void set(fact f) noexcept { flags.fetch_or(static_cast<std::uint32_t>(f), std::memory_order_acq_rel); }
     void clear(fact f) noexcept {
-        flags.fetch_and(static_cast<std::uint16_t>(~static_cast<unsigned>(f)), std::memory_order_acq_rel);
+        flags.fetch_and(~static_cast<std::uint32_t>(f), std::memory_order_acq_rel);
     }
     void put(fact f, bool on) noexcept { on ? set(f) : clear(f); }
+    // Written only if it is not so yet: the line stays shared among readers.
+    void mark_used() noexcept {
+        if (!is(fact::used))
+            set(fact::used);
+    }
     [[nodiscard]] bool is_directory() const noexcept { return type == file_type::directory; }
 
     [[nodiscard]] std::string_view name() const noexcept {

@@ -175,11 +175,37 @@ public:
     }
     // Entries in use, the root and those that wait for readers included.
     [[nodiscard]] std::size_t size() const noexcept { return live_ - 1; }
+    // What they take, with their slots and places in listings: an estimate, of what was measured on /usr (docs/performance.md).
+    [[nodiscard]] std::size_t bytes() const noexcept { return size() * bytes_per_entry; }
+
+    // Lets go, by evict(id), of entries that nothing depends on, until they take `wanted` bytes or there are no more. Those that
+    // were used since the last time get a second chance: a clock, whose hand stays where it stopped.
+    template <class Evict>
+    void shrink(std::size_t wanted, Evict&& evict) {
+        constexpr fact needed[] = {fact::removed, fact::retired, fact::copying, fact::kept_open, fact::carried_inode};
+        // Bounded: where little can go, nobody is to pay for looking at everything. The next operation goes on from here.
+        for (int steps = 1024; steps != 0 && bytes() > wanted; --steps) {
+            hand_ = hand_ + 1 < made_ ? hand_ + 1 : 2;
+            entry& e = (*this)[entry_id{hand_}];
+            bool const in_tree = e.parent != entry_id::none && e.name_block.load(std::memory_order_relaxed) != nullptr;
+            if (!in_tree || e.pins.load(std::memory_order_acquire) != 0)
+                continue;
+            if (directory_part const* const part = e.directory; part != nullptr && part->children.size() != 0)
+                continue;
+            bool keep = e.is(fact::used);
+            e.clear(fact::used);
+            for (fact const f : needed)
+                keep = keep || e.is(f);
+            if (!keep)
+                evict(entry_id{hand_});
+        }
+    }
 
 private:
     static constexpr std::uint32_t first_chunk = 4096;
     static constexpr std::uint32_t chunk_count = 20;  // all ids
     static constexpr std::size_t reclaim_after = 64;
+    static constexpr std::size_t bytes_per_entry = 160;
 
     struct retired_thing {
         std::uint64_t stamp;  // 0: not yet given one
@@ -261,6 +287,7 @@ private:
 
     std::atomic<entry*> chunks_[chunk_count] = {};
     std::uint32_t made_ = 0;
+    std::uint32_t hand_ = 1;
     std::size_t live_ = 0;
     entry_id free_ = entry_id::none;
     std::atomic<std::uint32_t> shifts_{0};

@@ -49,7 +49,7 @@ inline constexpr auto judge_nothing = [](entry_id) { return result<void>(); };
 template <class Core, class Judge, class Act>
 [[nodiscard]] result<void> change_object(Core& core, entry_id directory, name_ref name, Judge&& judge, Act&& act,
                                          wanted what = wanted::metadata, std::uint64_t limit = all_data) {
-    exclusive_lock lock(core.tree);
+    exclusive_lock lock = core.enter();
     LAMINA_TRY(auto const place, bring_into_upper(core, lock, directory, name, what, judge, limit));
     result<void> done = act(core.layers.upper(), place.directory, place.name);
     core.at(place.id).forget_attributes();
@@ -100,14 +100,14 @@ template <class Core>
 [[nodiscard]] result<std::optional<std::string>> get_xattr(Core& core, entry_id directory, name_ref name,
                                                            std::string_view key) {
     LAMINA_TRY(auto const stored, mark::escape(core.layers.style(0).space, key));
-    exclusive_lock const lock(core.tree);
+    exclusive_lock const lock = core.enter();
     LAMINA_TRY(auto const place, where_to_read(core, directory, name));
     return core.layers.get_xattr(place.layer, place.directory, place.name, stored);
 }
 
 template <class Core>
 [[nodiscard]] result<std::vector<std::string>> list_xattrs(Core& core, entry_id directory, name_ref name) {
-    exclusive_lock const lock(core.tree);
+    exclusive_lock const lock = core.enter();
     LAMINA_TRY(auto const place, where_to_read(core, directory, name));
     LAMINA_TRY(auto const stored, core.layers.list_xattrs(place.layer, place.directory, place.name));
     std::vector<std::string> keys;
@@ -166,7 +166,7 @@ template <class Core>
 // A second name. The new one is made in place, or takes a whiteout's place in one step, as in create.hpp.
 template <class Core>
 [[nodiscard]] result<void> link(Core& core, entry_id from_dir, name_ref from, entry_id to_dir, name_ref to) {
-    exclusive_lock lock(core.tree);
+    exclusive_lock lock = core.enter();
     auto const judge = [&](entry_id id) -> result<void> {
         if (!core.alive(to_dir))
             return fail(errc::enoent);
@@ -192,6 +192,7 @@ template <class Core>
     if (original.is(fact::inode)) {
         alias.inode = original.inode.load();
         alias.set(fact::inode);
+        alias.put(fact::carried_inode, original.is(fact::carried_inode));
     }
     return {};
 }

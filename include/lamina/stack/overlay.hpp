@@ -23,7 +23,9 @@
 #include <lamina/backend/paths.hpp>
 #include <lamina/stack/changes.hpp>
 #include <lamina/stack/file.hpp>
+#include <lamina/stack/glance.hpp>
 #include <lamina/stack/modify.hpp>
+#include <lamina/stack/open.hpp>
 #include <lamina/stack/recover.hpp>
 #include <lamina/stack/remove.hpp>
 #include <lamina/stack/rename.hpp>
@@ -68,6 +70,12 @@ public:
     // Layers, the upper included.
     [[nodiscard]] std::size_t layer_count() const noexcept { return core_->layers.count() - (writable ? 0 : 1); }
 
+    // What the entry cache takes at present, in bytes; policy::cache_bytes bounds it.
+    [[nodiscard]] std::size_t cached_bytes() const {
+        detail::shared_lock const lock(core_->tree);
+        return core_->entries.bytes();
+    }
+
     // What the upper adds, modifies and deletes against the lowers, ordered by path. Errors: with the path.
     [[nodiscard]] result<std::vector<change>, path_error> changes()
         requires writable
@@ -81,22 +89,22 @@ public:
     // As path_interface has them. What the cache knows of a plain path is answered in one walk, without a lock or a node.
     [[nodiscard]] result<attributes> status(path_view path) {
         attributes found;
-        switch (glance(path, found)) {
-        case sight::present:
+        switch (detail::glance(*core_, path, found)) {
+        case detail::sight::present:
             if (!found.is_symlink())
                 return found;
             break;
-        case sight::absent: return fail(errc::enoent, operation::lookup);
-        case sight::unknown: break;
+        case detail::sight::absent: return fail(errc::enoent, operation::lookup);
+        case detail::sight::unknown: break;
         }
         return outer_interface::status(path);
     }
     [[nodiscard]] result<attributes> symlink_status(path_view path) {
         attributes found;
-        switch (glance(path, found)) {
-        case sight::present: return found;
-        case sight::absent: return fail(errc::enoent, operation::lookup);
-        case sight::unknown: break;
+        switch (detail::glance(*core_, path, found)) {
+        case detail::sight::present: return found;
+        case detail::sight::absent: return fail(errc::enoent, operation::lookup);
+        case detail::sight::unknown: break;
         }
         return outer_interface::symlink_status(path);
     }
@@ -126,10 +134,10 @@ public:
         {
             detail::epochs::reader const inside;
             attributes found;
-            switch (look(core_type::id_of(dir), name, found)) {
-            case sight::present: return std::optional(found);
-            case sight::absent: return std::optional<attributes>();
-            case sight::unknown: break;
+            switch (detail::look(*core_, core_type::id_of(dir), name, found)) {
+            case detail::sight::present: return std::optional(found);
+            case detail::sight::absent: return std::optional<attributes>();
+            case detail::sight::unknown: break;
             }
         }
         return reading(dir, operation::lookup, [&](entry_id parent) -> result<std::optional<attributes>> {
@@ -164,7 +172,7 @@ public:
     [[nodiscard]] descent descend(node from, std::string_view names) {
         detail::epochs::reader const inside;
         std::size_t used = 0;
-        entry_id const at = walk_down(core_type::id_of(from), names, used);
+        entry_id const at = detail::walk_down(*core_, core_type::id_of(from), names, used);
         retain(core_type::node_of(at));
         return {core_type::node_of(at), used};
     }
@@ -190,20 +198,17 @@ public:
 
     [[nodiscard]] result<file_type> open_at(node dir, name_ref name, open_flags flags) {
         if (wants_write(flags))
-            return open_for_writing(dir, name, flags);
+            return doing(operation::open,
+                         [&] { return detail::open_for_writing(*core_, core_type::id_of(dir), name, flags); });
         {
             detail::shared_lock const lock(core_->tree);
             if (core_->alive(core_type::id_of(dir)))
                 if (auto const known = core_->entries.find(core_type::id_of(dir), name);
                     !absent(known) && core_->at(known).is(fact::plain_data))
-                    return open_entry(known, flags);
+                    return detail::open_plain(*core_, known, flags);
         }
-        return reading(dir, operation::open, [&](entry_id parent) -> result<file_type> {
-            LAMINA_TRY(entry_id const id, detail::find_present(*core_, parent, name));
-            LAMINA_CHECK(judge_type(id));
-            LAMINA_CHECK(detail::judge_data(*core_, id));
-            return core_->at(id).is(fact::metacopy) ? open_data(id) : open_entry(id, flags);
-        });
+        return reading(dir, operation::open,
+                       [&](entry_id parent) { return detail::open_found(*core_, parent, name, flags); });
     }
 
     [[nodiscard]] result<std::string> read_symlink_at(node dir, name_ref name) {
@@ -374,7 +379,7 @@ private:
     template <class F>
     auto reading(node dir, operation op, F&& f) -> std::invoke_result_t<F, entry_id> {
         return doing(op, [&]() -> std::invoke_result_t<F, entry_id> {
-            detail::exclusive_lock const lock(core_->tree);
+            detail::exclusive_lock const lock = core_->enter();
             if (!core_->alive(core_type::id_of(dir)))
                 return fail(errc::enoent);
             return f(core_type::id_of(dir));
@@ -401,105 +406,8 @@ private:
         return made;
     }
 
-    // What can be seen of a name without a lock.
-    enum class sight : std::uint8_t { present, absent, unknown };
-    // What the cache knows of a path without "." or "..", links or a trailing slash.
-    [[nodiscard]] sight glance(path_view path, attributes& found) const {
-        auto const [parent, last] = path.split_last();
-        if (last.empty() || last == "." || last == ".." || path.bytes().back() == '/')
-            return sight::unknown;
-        detail::epochs::reader const inside;
-        std::size_t used = 0;
-        entry_id const at = walk_down(entry_id::root, parent.bytes(), used);
-        return used == parent.bytes().size() ? look(at, last, found) : sight::unknown;
-    }
-
-    // Requires: inside an epoch.
-    [[nodiscard]] sight look(entry_id dir, name_ref name, attributes& found) const {
-        auto const shifts = core_->entries.shifts();
-        entry_id id = dir;
-        if (!name.empty()) {
-            detail::directory_part const* const part = core_->at(dir).directory;
-            if (part == nullptr)
-                return sight::unknown;
-            bool const complete = part->complete;
-            id = core_->entries.find(*part, name);
-            if (id == entry_id::none)
-                return complete && stood_still(shifts) ? sight::absent : sight::unknown;
-        }
-        auto const& e = core_->at(id);
-        if (e.is(fact::negative))
-            return stood_still(shifts) ? sight::absent : sight::unknown;
-        return e.load(found, core_->device) ? sight::present : sight::unknown;
-    }
-    // Requires: inside an epoch. `used` grows by what was walked.
-    [[nodiscard]] entry_id walk_down(entry_id at, std::string_view names, std::size_t& used) const {
-        // By hand: names are short, and the library's searches are calls.
-        for (std::size_t start = used;;) {
-            while (start < names.size() && names[start] == '/')
-                ++start;
-            std::size_t end = start;
-            while (end < names.size() && names[end] != '/')
-                ++end;
-            detail::directory_part const* const part = core_->at(at).directory;
-            if (start == end || part == nullptr)
-                return at;
-            // "." and ".." have no entries, so they end the walk too. A removed directory has lost its part.
-            entry_id const next = core_->entries.find(*part, names.substr(start, end - start));
-            if (next == entry_id::none || core_->at(next).directory == nullptr)
-                return at;
-            at = next;
-            used = start = end;
-        }
-    }
-    [[nodiscard]] bool stood_still(std::uint32_t shifts) const noexcept {
-        return (shifts & 1) == 0 && core_->entries.shifts() == shifts;
-    }
     [[nodiscard]] bool absent(entry_id id) const noexcept {
         return id == entry_id::none || core_->at(id).is(fact::negative);
-    }
-
-    [[nodiscard]] result<void> judge_type(entry_id id) const {
-        switch (core_->at(id).type) {
-        case lamina::file_type::regular: return {};
-        case lamina::file_type::directory: return fail(errc::eisdir);
-        case lamina::file_type::symlink: return fail(errc::eloop);
-        default: return fail(errc::enxio);
-        }
-    }
-    // Requires: tree lock, shared at least; a regular file of plain data.
-    [[nodiscard]] result<file_type> open_entry(entry_id id, open_flags flags) {
-        auto const place = core_->where(id);
-        LAMINA_TRY(auto opened,
-                   core_->layers.open(place.layer, place.directory, core_->at(id).hashed_name(), flags));
-        core_->pin(id);
-        return file_type(*core_, id, place.layer, std::move(opened));
-    }
-    // Of a metacopy, for reading. Requires: tree lock, exclusive.
-    [[nodiscard]] result<file_type> open_data(entry_id id) {
-        detail::search<core_type> below(*core_);
-        LAMINA_CHECK(detail::find_data(*core_, id, below));
-        auto const& data = *below.data;
-        LAMINA_TRY(auto opened, core_->layers.open(data.layer, data.directory, data.name, open_flags::read));
-        core_->pin(id);
-        return file_type(*core_, id, data.layer, std::move(opened));
-    }
-    [[nodiscard]] result<file_type> open_for_writing(node dir, name_ref name, open_flags flags) {
-        return doing(operation::open, [&]() -> result<file_type> {
-            if constexpr (!writable) {
-                LAMINA_TRY(auto const found, lookup(dir, name));
-                return fail(found ? errc::erofs : errc::enoent);
-            } else {
-                detail::exclusive_lock lock(core_->tree);
-                auto const judge = [&](entry_id id) { return judge_type(id); };
-                auto const limit = has(flags, open_flags::truncate) ? 0 : detail::all_data;
-                LAMINA_TRY(auto const place, detail::bring_into_upper(*core_, lock, core_type::id_of(dir), name,
-                                                                      detail::wanted::data, judge, limit));
-                auto opened = open_entry(place.id, flags);
-                core_->at(place.id).forget_attributes();
-                return opened;
-            }
-        });
     }
 
     std::unique_ptr<core_type> core_;

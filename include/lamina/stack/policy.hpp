@@ -2,6 +2,7 @@
 // the three usual wishes.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include <lamina/whiteout/marks.hpp>
@@ -47,6 +48,8 @@ struct policy {
     ownership owner = ownership::automatic;
     // ordered where the upper outlives the process, else none.
     durability durable = durability::automatic;
+    // What the cache of entries may take; each operation that fills it makes room first. A single listing may exceed it.
+    std::size_t cache_bytes = std::size_t{256} << 20;
     // Opens an upper that was used with durability::none and not closed, instead of refusing it with einval.
     bool accept_unclean = false;
 

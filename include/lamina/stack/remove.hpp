@@ -67,7 +67,7 @@ template <class Core>
 
 template <class Core>
 [[nodiscard]] result<void> remove(Core& core, entry_id directory, name_ref name) {
-    exclusive_lock const lock(core.tree);
+    exclusive_lock const lock = core.enter();
     if (!core.alive(directory))
         return fail(errc::enoent);
     LAMINA_TRY(entry_id const id, find_present(core, directory, name));
@@ -78,7 +78,7 @@ template <class Core>
 
 template <class Core>
 [[nodiscard]] result<void> remove_directory(Core& core, entry_id directory, name_ref name) {
-    exclusive_lock const lock(core.tree);
+    exclusive_lock const lock = core.enter();
     if (!core.alive(directory))
         return fail(errc::enoent);
     LAMINA_TRY(entry_id const id, find_present(core, directory, name));
@@ -92,7 +92,7 @@ template <class Core>
 
 template <class Core>
 [[nodiscard]] result<void> remove_tree(Core& core, entry_id directory, name_ref name) {
-    exclusive_lock const lock(core.tree);
+    exclusive_lock const lock = core.enter();
     if (!core.alive(directory))
         return fail(errc::enoent);
     LAMINA_TRY(entry_id const id, find_present(core, directory, name));

@@ -329,7 +329,7 @@ template <class Core>
     if (has(flags, rename_flags::whiteout) ||
         (has(flags, rename_flags::exchange) && has(flags, rename_flags::no_replace)))
         return fail(errc::einval);
-    exclusive_lock lock(core.tree);
+    exclusive_lock lock = core.enter();
     return rename_operation<Core>(core, lock, from_dir, from, to_dir, to, flags).run();
 }
 

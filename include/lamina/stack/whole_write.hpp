@@ -21,7 +21,7 @@ template <class Core>
 [[nodiscard]] result<bool> replace_content(Core& core, entry_id directory, name_ref name, std::string_view content) {
     if (!flushes_data(core))
         return false;
-    exclusive_lock lock(core.tree);
+    exclusive_lock lock = core.enter();
     if (!core.alive(directory))
         return fail(errc::enoent);
     LAMINA_TRY(entry_id const id, find_present(core, directory, name));
@@ -56,7 +56,7 @@ public:
     [[nodiscard]] result<bool> run(mode_bits mode, std::string_view content) {
         if (!flushes_data(core_))
             return false;
-        exclusive_lock lock(core_.tree);
+        exclusive_lock lock = core_.enter();
         LAMINA_TRY(auto const place, prepare_new(core_, directory_, name_));
         auto const held = node_guard<upper_type>::share(core_.layers.upper(), place.directory);
         temporary<Core> built(core_);

@@ -1,0 +1,69 @@
+// Regular files opened: for reading where they lie, for writing in the upper.
+//
+// Errors: enoent, eisdir, eloop (a symbolic link), enxio (a device, fifo or socket, which is never opened); eperm for a metacopy
+// that the policy refuses; those of the layers with their number.
+#pragma once
+
+#include <utility>
+
+#include <lamina/stack/file.hpp>
+#include <lamina/stack/modify.hpp>
+
+namespace lamina::detail {
+
+template <class Core>
+[[nodiscard]] result<void> judge_openable(Core const& core, entry_id id) {
+    switch (core.at(id).type) {
+    case file_type::regular: return {};
+    case file_type::directory: return fail(errc::eisdir);
+    case file_type::symlink: return fail(errc::eloop);
+    default: return fail(errc::enxio);
+    }
+}
+
+// Requires: tree lock, shared at least; a regular file of plain data.
+template <class Core>
+[[nodiscard]] result<overlay_file<Core>> open_plain(Core& core, entry_id id, open_flags flags) {
+    auto const place = core.where(id);
+    LAMINA_TRY(auto opened, core.layers.open(place.layer, place.directory, core.at(id).hashed_name(), flags));
+    core.pin(id);
+    return overlay_file<Core>(core, id, place.layer, std::move(opened));
+}
+
+// For reading. Requires: tree lock, exclusive.
+template <class Core>
+[[nodiscard]] result<overlay_file<Core>> open_found(Core& core, entry_id directory, name_ref name, open_flags flags) {
+    LAMINA_TRY(entry_id const id, find_present(core, directory, name));
+    LAMINA_CHECK(judge_openable(core, id));
+    LAMINA_CHECK(judge_data(core, id));
+    if (!core.at(id).is(fact::metacopy))
+        return open_plain(core, id, flags);
+    search<Core> below(core);
+    LAMINA_CHECK(find_data(core, id, below));
+    auto const& data = *below.data;
+    LAMINA_TRY(auto opened, core.layers.open(data.layer, data.directory, data.name, open_flags::read));
+    core.pin(id);
+    return overlay_file<Core>(core, id, data.layer, std::move(opened));
+}
+
+// Takes the tree lock. Without an upper: erofs for what exists.
+template <class Core>
+[[nodiscard]] result<overlay_file<Core>> open_for_writing(Core& core, entry_id directory, name_ref name,
+                                                          open_flags flags) {
+    exclusive_lock lock = core.enter();
+    if constexpr (!Core::writable) {
+        if (!core.alive(directory))
+            return fail(errc::enoent);
+        LAMINA_CHECK(find_present(core, directory, name));
+        return fail(errc::erofs);
+    } else {
+        auto const judge = [&](entry_id id) { return judge_openable(core, id); };
+        auto const limit = has(flags, open_flags::truncate) ? 0 : all_data;
+        LAMINA_TRY(auto const place, bring_into_upper(core, lock, directory, name, wanted::data, judge, limit));
+        auto opened = open_plain(core, place.id, flags);
+        core.at(place.id).forget_attributes();
+        return opened;
+    }
+}
+
+}  // namespace lamina::detail
