@@ -306,14 +306,11 @@ private:
         attributes known = from_;
         known.size = size_;
         auto done = std::visit(
-            [&]<class From>(From& file) -> result<void> {
-                if constexpr (copies_from<upper_file, From>) {
-                    if (worth_a_clone()) {
-                        auto const cloned = copy_->clone_from(file);
-                        shared_ = cloned.has_value();
-                        if (shared_ || !is_refusal(cloned.error()))
-                            return cloned;
-                    }
+            [&](auto& file) -> result<void> {
+                if (worth_a_clone()) {
+                    LAMINA_TRY(shared_, share_blocks(*copy_, file));
+                    if (shared_)
+                        return {};
                 }
                 return copy_content(file, *copy_, known, core_.upper_able.without(capability::clone),
                                     std::span(buffer.get(), room));
@@ -324,6 +321,18 @@ private:
         return done;
     }
 
+    // False if this pair of files cannot.
+    template <class To, class From>
+    [[nodiscard]] static result<bool> share_blocks(To& to, From& from) {
+        if constexpr (copies_from<To, From>) {
+            auto const cloned = to.clone_from(from);
+            if (cloned)
+                return true;
+            if (!is_refusal(cloned.error()))
+                return unexpected(cloned.error());
+        }
+        return false;
+    }
     // A clone takes a whole file. For a small one it costs more than its bytes, but less than the flush that it saves.
     [[nodiscard]] bool worth_a_clone() const {
         return core_.upper_able.has(capability::clone) && size_ == from_.size && !core_.at(id_).is(fact::metacopy) &&
