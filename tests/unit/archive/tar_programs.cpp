@@ -19,6 +19,7 @@
 #include <vector>
 
 #include <lamina/fmt.hpp>
+#include <lamina/posix/directory.hpp>
 
 using namespace lamina;
 using namespace tar_test;
@@ -431,4 +432,21 @@ for info in tarfile.open("a.tar"):
             CHECK(layer.read("caf\xc3\xa9").value() == "\xc3\xa9");
         }
     }
+}
+
+TEST_CASE("[tar.programs.8] an archive on disk is read in place; cut off while it is open, it is eio and no signal") {
+    scratch_directory const scratch;
+    auto const made = maker().file("first", std::string(100'000, 'f')).file("last", std::string(100'000, 'l'));
+    write_whole(scratch / "a.tar", made.ended());
+    auto directory = posix_directory::open(scratch.path()).value();
+    auto layer = tar_layer::open(directory.open("a.tar", open_flags::read).value()).value();
+    CHECK(layer.read("last").value() == std::string(100'000, 'l'));
+    CHECK(tar_layer::open(directory.open("a.tar", open_flags::read).value(), {.objects = 1}).error() ==
+          tar_reason::over_objects);
+
+    REQUIRE(::truncate((scratch / "a.tar").c_str(), 150'000) == 0);
+    CHECK(layer.read("first").value() == std::string(100'000, 'f'));
+    CHECK(layer.read("last").error() == errc::eio);
+    CHECK(layer.status("last").value().size == 100'000);
+    CHECK(tar_layer::open(directory.open("a.tar", open_flags::read).value()).error() == tar_reason::truncated);
 }
