@@ -230,7 +230,9 @@ public:
         if (!same_owner)
             LAMINA_CHECK(allow_lost_owner(core_, copy_->set_owner(from_.uid, from_.gid)));
         LAMINA_CHECK(copy_xattrs(core_, place_.layer, place_.directory, name_,
-                                 [&](std::string const& key, std::string const& value) {
+                                 [&](std::string const& key, std::string const& value) -> result<void> {
+                                     if (key == xattr::file_capability && changes_data())
+                                         return {};  // a write takes it away
                                      return copy_->set_xattr(key, value, xattr_flags::none);
                                  }));
         if (shell_)
@@ -238,9 +240,7 @@ public:
         if (made.mode != from_.mode || !same_owner)
             LAMINA_CHECK(copy_->set_mode(from_.mode));
         auto times = time_change::both(from_.atime, from_.mtime);
-        // Cut on the way, because what follows is a truncation: it has been modified now, and truncating it to the size that
-        // it has already would not say so.
-        if (size_ < from_.size)
+        if (changes_data())
             times.modification = time_change::action::now;
         return copy_->set_times(times);
     }
@@ -273,6 +273,10 @@ public:
     }
 
 private:
+    // Whether the copy is not to hold what the original holds. Also where it is only cut, for a truncation that follows:
+    // truncating it to the size that it has already would not show.
+    [[nodiscard]] bool changes_data() const noexcept { return content_ || size_ < from_.size; }
+
     result<void> make() {
         auto& upper = core_.layers.upper();
         if constexpr (makes_unnamed_files<upper_type>) {
