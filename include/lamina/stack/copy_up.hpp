@@ -261,8 +261,9 @@ public:
         // (An open handle reads on below while this is a shell.)
         if (!shell_ && e.pins.load(std::memory_order_acquire) != 0)
             core_.keep_open(id_, typename Core::file_variant(*std::move(copy_)));
-        // A link of the lower that has other names stays one object there, so the number goes with those.
-        if (from_.nlink > 1 && !replaces_)
+        // A link of the lower that has other names stays one object there, so the number goes with those. And the number of an
+        // object of the upper that is replaced will be given to another one: only one that a lower object keeps may stay.
+        if (replaces_ ? !e.is(fact::carried_inode) : from_.nlink > 1)
             e.clear(fact::inode);
         e.put(fact::carried_inode, e.is(fact::inode));
         if (replaces_)
