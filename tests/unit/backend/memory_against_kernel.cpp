@@ -5,7 +5,7 @@
 #include <deque>
 #include <random>
 
-#include "memory_sides.hpp"
+#include "kernel_side.hpp"
 
 using namespace lamina;
 using namespace memory_test;
