@@ -263,8 +263,10 @@ public:
             core_.keep_open(id_, typename Core::file_variant(*std::move(copy_)));
         // A link of the lower that has other names stays one object there, so the number goes with those. And the number of an
         // object of the upper that is replaced will be given to another one: only one that a lower object keeps may stay.
-        if (replaces_ ? !e.is(fact::carried_inode) : from_.nlink > 1)
+        if (replaces_ ? !e.is(fact::carried_inode) : from_.nlink > 1) {
             e.clear(fact::inode);
+            core_.directory(e.parent).names.reset();  // a listing shows the old one
+        }
         e.put(fact::carried_inode, e.is(fact::inode));
         if (replaces_)
             e.forget_attributes();
