@@ -66,6 +66,9 @@ namespace lamina::detail {
     owned_fd const opened = open_name(directory, name, O_WRONLY | O_NONBLOCK | O_NOCTTY, how);
     if (!opened)
         return last_error(op);
+    // ftruncate(2) would move the times all the same, which truncate(2) does not.
+    if (static_cast<std::uint64_t>(found.st_size) == size)
+        return {};
     if (uninterrupted([&] { return ::ftruncate(opened.get(), static_cast<off_t>(size)); }) != 0)
         return last_error(op);
     return {};
