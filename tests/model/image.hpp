@@ -184,7 +184,8 @@ private:
             read_link(path, at, name, a, o);
         read_xattrs(path, at, name, o);
         if (how_ == detail::everything)
-            o.exactly = " exactly " + exact_time(a.atime) + exact_time(a.mtime) + exact_time(a.ctime) +
+            // (Reading a symbolic link always counts as an access.)
+            o.exactly = " exactly " + exact_time(a.is_symlink() ? lamina::timestamp{} : a.atime) + exact_time(a.mtime) + exact_time(a.ctime) +
                         std::to_string(a.nlink) + " " + std::to_string(a.id.inode);
         std::pair const id{a.id.device, a.id.inode};
         auto const [first, fresh] = first_names_.try_emplace(id, path);

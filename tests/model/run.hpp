@@ -203,9 +203,10 @@ template <class Configuration>
 // Takes away from a failing script whatever it fails without. The failure may become another one on the way.
 template <class Configuration>
 [[nodiscard]] failure shrink(script& s, failure last) {
+    care how = care::after_every_step;
     auto const fails = [&](script const& candidate) {
         script copy = candidate;
-        auto failed = play<Configuration>(copy, 0, 0, care::after_every_step);
+        auto failed = play<Configuration>(copy, 0, 0, how);
         if (!failed)
             return false;
         auto& where = copy.main.empty() && !copy.lowers.empty() && failed->what.starts_with("while lower")
@@ -217,8 +218,11 @@ template <class Configuration>
         last = *std::move(failed);
         return true;
     };
-    if (!fails(s))
-        return last;  // found by looking now and then only: as it stands
+    if (!fails(s)) {
+        how = care::now_and_then;  // to look changes what is cached
+        if (!fails(s))
+            return last;
+    }
     for (bool smaller = true; smaller;) {
         smaller = false;
         for (std::size_t which = 0; which <= s.lowers.size(); ++which) {

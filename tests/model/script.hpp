@@ -42,6 +42,7 @@ struct wishes {
     bool owners = true;
     bool devices = true;
     bool trusted_xattrs = true;
+    bool capabilities = true;  // security.capability with any value
     bool wh_names = true;  // `.wh.x` as an ordinary name
     bool handles = true;
     bool copies = true;
@@ -60,6 +61,8 @@ public:
         if (may.wh_names)
             names_.push_back(".wh.a");
         keys_ = {"user.k", "user.l", "user.overlay.opaque"};
+        if (may.capabilities)
+            keys_.push_back("security.capability");
         if (may.trusted_xattrs)
             keys_.insert(keys_.end(), {"trusted.t", "trusted.overlay.opaque", "trusted.overlay.redirect"});
     }
