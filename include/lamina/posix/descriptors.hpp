@@ -45,12 +45,12 @@ struct descriptor_budget {
             hand = record.ring_after == &record ? nullptr : record.ring_after;
         open.fetch_sub(1, std::memory_order_relaxed);
     }
-    // One that is not in use; null if all are.
-    [[nodiscard]] directory_record* choose() noexcept {
+    // One that is not in use, and not `newcomer`, which is about to be; null if there is none.
+    [[nodiscard]] directory_record* choose(directory_record const* newcomer) noexcept {
         for (std::size_t left = open.load(std::memory_order_relaxed) * 2; left != 0; --left) {
             auto* const record = hand;
             hand = record->ring_after;
-            if (record->is_pinned())
+            if (record == newcomer || record->is_pinned())
                 continue;
             if (!record->recently_used.exchange(false, std::memory_order_relaxed))
                 return record;

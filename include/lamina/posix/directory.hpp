@@ -198,8 +198,8 @@ public:
             return detail::last_error(operation::sync);
         return {};
     }
-    // Holds the directory for one owner, until the descriptor is closed: flock(2), so it binds those who ask, and no others.
-    // Errors: ebusy if somebody holds it, in this process or another.
+    // Holds the directory for one owner, until the descriptor is closed: flock(2), so it binds those who ask, and no
+    // others. Errors: ebusy if somebody holds it, in this process or another.
     [[nodiscard]] result<owned_fd> claim(node dir) {
         LAMINA_TRY(auto const at, pin(dir, operation::mount));
         owned_fd opened = detail::open_for_listing(at.fd(), true);

@@ -22,16 +22,16 @@ namespace lamina::detail {
 [[nodiscard]] inline result<directory_record*> open_child(directory_tree& tree, directory_record& parent, name_ref name,
                                                           char const* text, resolution how,
                                                           descriptor_budget& budget) {
-    LAMINA_TRY(auto at, tree.pin(parent, operation::lookup));
     directory_record* record;
     {
+        LAMINA_TRY(auto const at, tree.pin(parent, operation::lookup));
         name_lock::shared_guard const still(parent.names);
         owned_fd opened = open_name(at.fd(), text, directory_flags, how);
         if (!opened)
             return last_error(operation::lookup);
         record = tree.enter(parent, name, std::move(opened), how, budget);
     }
-    tree.shrink(*record->budget);
+    tree.shrink(*record->budget, record);
     return record;
 }
 
@@ -120,7 +120,7 @@ struct leading_components {
     tree.release(parent);
     if (record == nullptr)
         return nowhere();
-    tree.shrink(*record->budget);
+    tree.shrink(*record->budget, record);
     return {to_node(record), way.all[reached - 1].used};
 }
 

@@ -10,8 +10,6 @@
 #include <linux/capability.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
-#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
@@ -24,6 +22,7 @@
 
 #include <lamina/core/capability.hpp>
 #include <lamina/posix/fd.hpp>
+#include <lamina/posix/file_system.hpp>
 #include <lamina/posix/metadata.hpp>
 #include <lamina/posix/resolve.hpp>
 #include <lamina/posix/syscalls.hpp>
@@ -44,6 +43,7 @@ public:
             effective_ = sets[0].effective;
         constexpr ino_t first_user_namespace = 0xeffffffd;
         struct stat space;
+        // Without /proc nothing tells: then a trial will.
         everywhere_ = ::stat("/proc/self/ns/user", &space) != 0 || space.st_ino == first_user_namespace;
     }
     [[nodiscard]] bool here(unsigned capability) const noexcept { return (effective_ >> capability & 1) != 0; }
@@ -55,40 +55,31 @@ private:
 };
 
 [[nodiscard]] inline capabilities assume_capabilities(int root, resolution how) {
-    constexpr std::uint32_t ext = 0xef53, xfs = 0x58465342, btrfs = 0x9123683e, tmpfs = 0x01021994, f2fs = 0xf2f52010,
-                            bcachefs = 0xca451a4e, overlay = 0x794c7630, vfat = 0x4d44, exfat = 0x2011bab0,
-                            fuse = 0x65735546;
-    struct statfs what {};
-    // Without an answer, the least is assumed: an unknown file system, read-only.
-    bool const known = ::fstatfs(root, &what) == 0;
-    auto const type = static_cast<std::uint32_t>(what.f_type);
-    bool const fat = type == vfat || type == exfat;
-    bool const full = type == ext || type == xfs || type == btrfs || type == tmpfs || type == f2fs ||
-                      type == bcachefs || type == overlay;
+    file_system const system(root);
     privileges const mine;
 
     capabilities able;
-    if (known && !fat && type != fuse)
+    if (system.identity() != identified_by::name)
         able = able | capability::persistent_inodes;
     // A read-only mount has attributes too.
     if (may_have_attribute(root, "", "user.lamina.probe", how))
         able = able | capability::user_xattrs;
     if (mine.everywhere(CAP_SYS_ADMIN) && may_have_attribute(root, "", "trusted.lamina.probe", how))
         able = able | capability::trusted_xattrs;
-    if (!known || (what.f_flags & ST_RDONLY) != 0)
+    if (system.is_read_only())
         return able;
     able = able | capability::write | capability::no_replace;
-    if (!fat)
+    if (!system.is_fat())
         able = able | capability::hard_links | capability::whiteout_device;
-    if (full)
+    if (system.is_native() || system.is_overlay())
         able = able | capability::exchange | capability::unnamed_files;
-    if (full && type != overlay)
+    if (system.is_native())
         able = able | capability::rename_whiteout;
-    if (type == btrfs || type == xfs || type == bcachefs)
+    if (system.may_clone())
         able = able | capability::clone;
-    if (mine.everywhere(CAP_MKNOD) && !fat)
+    if (mine.everywhere(CAP_MKNOD) && !system.is_fat())
         able = able | capability::special_files;
-    if (mine.here(CAP_CHOWN) && !fat)
+    if (mine.here(CAP_CHOWN) && !system.is_fat())
         able = able | capability::change_owner;
     return able;
 }

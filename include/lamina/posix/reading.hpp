@@ -29,8 +29,9 @@
 namespace lamina {
 
 struct posix_options {
-    // Enter what is mounted below the root. Otherwise a mount is a boundary: it can be looked up, and to enter or open it
-    // is exdev. (Attributes that are set by the name of a mount point are set on what is mounted: Linux has no other call.)
+    // Enter what is mounted below the root. Otherwise a mount is a boundary: it can be looked up, and to enter or
+    // open it is exdev. (Attributes that are set by the name of a mount point are set on what is mounted: Linux has
+    // no other call.)
     bool cross_mounts = false;
     // Reading and listing leave access times alone, where the kernel grants that: to the owner, and to CAP_FOWNER.
     // Reading a symbolic link always counts as an access.
@@ -172,7 +173,7 @@ public:
 
 protected:
     directory_reading(owned_fd root, posix_options const& options) : state_(std::make_unique<state>()) {
-        state_->how = {options.cross_mounts, options.old_calls_only};
+        state_->how = {options.cross_mounts, options.old_calls_only, file_system(root.get()).identity()};
         state_->no_atime = options.no_atime;
         state_->able.store(assume_capabilities(root.get(), state_->how), std::memory_order_relaxed);
         state_->budget = &tree().use_budget(options.max_descriptors);

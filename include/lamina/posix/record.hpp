@@ -132,6 +132,17 @@ struct directory_record {
     [[nodiscard]] bool is_pinned() const noexcept {
         return descriptor_state.load(std::memory_order_relaxed) >= one_pin;
     }
+    // The identity of an open descriptor of this directory, in the terms of its file system.
+    [[nodiscard]] directory_identity identify(int fd) const noexcept {
+        return detail::identify(fd, how.identity == identified_by::birth);
+    }
+    // Whether `found`, opened where this directory should be, is it. While it is open, its inode number tells on any
+    // file system. Requires: is_identified, and the tree's mutex is held.
+    [[nodiscard]] bool is_same(directory_identity const& found) const noexcept {
+        if (how.identity == identified_by::name && !is_open())
+            return found.device == identity.device;
+        return found == identity;
+    }
     // Requires: the tree's mutex is held.
     [[nodiscard]] bool is_open() const noexcept {
         return (descriptor_state.load(std::memory_order_relaxed) & descriptor_mask) != 0;

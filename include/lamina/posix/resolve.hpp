@@ -20,6 +20,7 @@
 #include <utility>
 
 #include <lamina/posix/fd.hpp>
+#include <lamina/posix/file_system.hpp>
 #include <lamina/posix/syscalls.hpp>
 
 namespace lamina::detail {
@@ -28,6 +29,7 @@ namespace lamina::detail {
 struct resolution {
     bool cross_mounts = false;
     bool old_calls_only = false;  // as if the kernel were Linux 4.11
+    identified_by identity = identified_by::inode;
 
     [[nodiscard]] bool has_openat2() const noexcept {
         return !old_calls_only && !sys::lacks_openat2.load(std::memory_order_relaxed);

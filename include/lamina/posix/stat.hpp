@@ -71,23 +71,27 @@ struct timespec_pair {
     return pair;
 }
 
-// What tells whether a directory that was opened again by its name is the one that it was. The time of birth is part
-// of it because a file system may give the inode number of a removed directory to the very next one that is made:
-// ext4 does.
+// What tells whether a directory that was opened again by its name is the one that it was. The time of birth is part of
+// it because a file system may give the inode number of a removed directory to the very next one that is made: ext4
+// does.
 struct directory_identity {
     std::uint64_t device = 0;
-    std::uint64_t inode = 0;
-    std::int64_t birth_seconds = 0;  // 0 where the file system keeps no time of birth
+    std::uint64_t inode = 0;         // 0: not known, equal to nothing
+    std::int64_t birth_seconds = 0;  // 0 where birth says nothing
     std::uint32_t birth_nanoseconds = 0;
-    friend bool operator==(directory_identity const&, directory_identity const&) noexcept = default;
+    friend bool operator==(directory_identity const& a, directory_identity const& b) noexcept {
+        return a.inode != 0 && a.inode == b.inode && a.device == b.device && a.birth_seconds == b.birth_seconds &&
+               a.birth_nanoseconds == b.birth_nanoseconds;
+    }
 };
 
 // Asks nothing of a server: what the kernel knows of an open object is enough.
-[[nodiscard]] inline std::optional<directory_identity> identify(int fd) noexcept {
+[[nodiscard]] inline directory_identity identify(int fd, bool by_birth) noexcept {
     struct statx extended;
-    if (::statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO | STATX_BTIME, &extended) == 0) {
+    unsigned const wanted = by_birth ? STATX_INO | STATX_BTIME : STATX_INO;
+    if (::statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, wanted, &extended) == 0) {
         directory_identity identity{makedev(extended.stx_dev_major, extended.stx_dev_minor), extended.stx_ino, 0, 0};
-        if ((extended.stx_mask & STATX_BTIME) != 0) {
+        if (by_birth && (extended.stx_mask & STATX_BTIME) != 0) {
             identity.birth_seconds = extended.stx_btime.tv_sec;
             identity.birth_nanoseconds = extended.stx_btime.tv_nsec;
         }
@@ -95,8 +99,8 @@ struct directory_identity {
     }
     struct stat plain;  // a sandbox without statx
     if (::fstatat(fd, "", &plain, AT_EMPTY_PATH) == 0)
-        return directory_identity{plain.st_dev, plain.st_ino, 0, 0};
-    return std::nullopt;
+        return {plain.st_dev, plain.st_ino, 0, 0};
+    return {};
 }
 
 }  // namespace lamina::detail

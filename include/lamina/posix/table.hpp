@@ -34,7 +34,7 @@ public:
             known.any = true;
             if (!record->is_identified)
                 (record->is_open() ? known.unidentified : known.never_opened) = record;
-            else if (identity && record->identity == *identity)
+            else if (identity && record->is_same(*identity))
                 known.same = record;
         }
         return known;

@@ -6,8 +6,8 @@
 //   openings of one directory come to one record, and a rename finds the records whose names it changes.
 // - Descriptors are bounded. To open beyond the bound closes one that nobody has pinned; it is identified first.
 //   Calls in flight may hold the count above the bound for as long as they run: two each at most.
-// - To open again is: from the nearest open ancestor, by names, and then it must be the same directory by device,
-//   inode and birth; else estale.
+// - To open again is: from the nearest open ancestor, by names, and then it must be the same directory, as far as the
+//   file system lets that be told (file_system.hpp); else estale.
 // - One tree for the whole process, because backends share nodes: an overlay renames from its work directory's
 //   backend into its upper's, and the record moves along.
 //
@@ -112,7 +112,7 @@ public:
             std::lock_guard const guard(moves_);
             again = open_again(record, true);
         }
-        shrink(*record.budget);
+        shrink(*record.budget, &record);
         if (!again)
             return unexpected(again.error().during(op));
         return again;
@@ -131,7 +131,7 @@ public:
             auto const known = table_.look(parent, name, identity);
             if (known.any && !identity) {
                 guard.unlock();
-                identity = identify(opened.get()).value_or(directory_identity{});
+                identity = identify(opened.get(), how.identity == identified_by::birth);
                 guard.lock();
                 continue;
             }
@@ -144,12 +144,11 @@ public:
                 retain(*record);
             else
                 record = &make(parent, name, how, budget);
-            if (identity) {
-                record->identity = *identity;
-                record->is_identified = true;
-            }
-            if (!record->is_open())
+            if (!record->is_open()) {
+                if (identity)
+                    set_identity(*record, *identity);
                 open(*record, std::move(opened));
+            }
             return record;
         }
     }
@@ -203,20 +202,20 @@ public:
         return outcome;
     }
 
-    // Closes what is open beyond the bound, as far as it is not in use.
-    void shrink(descriptor_budget& budget) {
+    // Closes what is open beyond the bound, as far as it is not in use, and is not `newcomer`.
+    void shrink(descriptor_budget& budget, directory_record const* newcomer) {
         if (!budget.is_exceeded())
             return;
         std::unique_lock guard(mutex_);
         while (budget.is_exceeded()) {
-            auto* const victim = budget.choose();
+            auto* const victim = budget.choose(newcomer);
             if (victim == nullptr)
                 return;
             retain(*victim);
             int const fd = victim->pin_open();
             if (!victim->is_identified) {
                 guard.unlock();
-                auto const identity = identify(fd);
+                auto const identity = victim->identify(fd);
                 guard.lock();
                 set_identity(*victim, identity);
             }
@@ -226,7 +225,8 @@ public:
             else
                 victim->unpin();
             guard.unlock();
-            owned_fd(closing ? fd : -1);
+            if (closing)
+                owned_fd const closed(fd);
             release(victim);
             guard.lock();
         }
@@ -290,9 +290,8 @@ private:
         table_.link(record);
     }
 
-    // An open directory that cannot be identified never equals another, so once closed it is estale.
-    static void set_identity(directory_record& record, std::optional<directory_identity> const& identity) noexcept {
-        record.identity = identity.value_or(directory_identity{});
+    static void set_identity(directory_record& record, directory_identity const& identity) noexcept {
+        record.identity = identity;
         record.is_identified = true;
     }
     // Requires: it is open. Gives the lock up meanwhile.
@@ -300,7 +299,7 @@ private:
         retain(record);
         int const fd = record.pin_open();
         guard.unlock();
-        auto const identity = identify(fd);
+        auto const identity = record.identify(fd);
         guard.lock();
         set_identity(record, identity);
         guard.unlock();
@@ -329,7 +328,6 @@ private:
     // Opens a closed record and pins it. mutex_ is not held.
     [[nodiscard]] result<pinned_directory> open_again(directory_record& record, bool from_root) {
         std::string path;
-        directory_identity identity;
         directory_record* start;
         std::optional<pinned_directory> at;
         {
@@ -339,7 +337,6 @@ private:
             start = write_path(record, from_root, path);
             if (start == nullptr || !record.is_identified)
                 return fail(errc::estale);
-            identity = record.identity;
             retain(*start);
             at.emplace(*start, start->pin_open());
         }
@@ -348,15 +345,18 @@ private:
         // Nothing or something else has its name: it was removed, or others moved it, and nobody can tell which.
         if (code == errc::enoent || code == errc::enotdir || code == errc::eloop || code == errc::exdev)
             code = errc::estale;
-        if (opened && identify(opened.get()) != identity)
-            code = errc::estale;
         at.reset();
         release(start);
         if (code != errc::ok)
             return fail(code);
+        auto const identity = record.identify(opened.get());
         std::lock_guard const guard(mutex_);
-        if (!record.is_open())
+        if (!record.is_open()) {
+            if (!record.is_same(identity))
+                return fail(errc::estale);
+            set_identity(record, identity);
             open(record, std::move(opened));
+        }
         return pinned_directory(record, record.pin_open());
     }
 

@@ -523,3 +523,93 @@ TEST_CASE("[posix.64] another file system is another one") {
     auto to = b.create_at(b.root(), "copy", 0600).value();
     CHECK_FALSE(to.clone_from(from));
 }
+
+TEST_CASE("[posix.65] on an overlay mount, a directory that is copied up while it is closed stays the same") {
+    if (::geteuid() != 0) {
+        WARN("skipped: needs to mount");
+        return;
+    }
+    scratch_directory scratch("/tmp");
+    for (char const* const name : {"lower", "lower/dir", "lower/crowd", "upper", "work", "merged"})
+        REQUIRE(::mkdir((scratch / name).c_str(), 0755) == 0);
+    for (int i = 0; i < 32; ++i)
+        REQUIRE(::mkdir((scratch / ("lower/crowd/" + std::to_string(i))).c_str(), 0755) == 0);
+    auto const layers =
+        "lowerdir=" + scratch / "lower" + ",upperdir=" + scratch / "upper" + ",workdir=" + scratch / "work";
+    if (::mount("overlay", (scratch / "merged").c_str(), "overlay", 0, layers.c_str()) != 0) {
+        WARN("skipped: this process may not mount an overlay here");
+        return;
+    }
+    {
+        posix_options options;
+        options.max_descriptors = 8;
+        auto tree = posix_directory::open(scratch / "merged", options).value();
+        node_guard dir(tree, tree.open_directory_at(tree.root(), "dir").value());
+        node_guard crowd(tree, tree.open_directory_at(tree.root(), "crowd").value());
+        auto const push_out = [&] {
+            auto const others = crowded::gather(tree, *crowd);
+            for (int round = 0; round < 2; ++round)
+                for (auto const& other : others)
+                    REQUIRE(tree.lookup(*other, "absent"));
+            REQUIRE_FALSE(is_open(scratch / "merged/dir"));
+        };
+        push_out();
+        struct stat made;
+        REQUIRE(::mkdir((scratch / "merged/dir/new").c_str(), 0755) == 0);  // copies dir up
+        REQUIRE(::stat((scratch / "upper/dir").c_str(), &made) == 0);
+        CHECK(tree.lookup(*dir, "new").value());
+        push_out();
+        CHECK(tree.lookup(*dir, "new").value());
+    }
+    CHECK(::umount((scratch / "merged").c_str()) == 0);
+}
+
+TEST_CASE("[posix.66] where inode numbers do not last, a closed directory is known by its name") {
+    // No such file system is at hand everywhere: this one is treated as if it were.
+    scratch_directory scratch;
+    for (char const* const name : {"a", "a/b", "c", "c/d"})
+        REQUIRE(::mkdir((scratch / name).c_str(), 0755) == 0);
+    auto& tree = detail::directory_tree::of_process();
+    auto& budget = tree.use_budget(1);
+    detail::resolution how;
+    how.identity = detail::identified_by::name;
+    auto* const root = tree.plant(owned_fd(::open(scratch.path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)), how, budget);
+    auto const open = [&](detail::directory_record& parent, char const* name) {
+        return detail::open_child(tree, parent, name, name, how, budget).value();
+    };
+    auto* const a = open(*root, "a");
+    auto* const b = open(*a, "b");
+    auto* const c = open(*root, "c");
+    CHECK_FALSE(is_open(scratch / "a"));
+    CHECK_FALSE(is_open(scratch / "a/b"));
+
+    // Its number changes, as after the kernel has forgotten it.
+    REQUIRE(::rename((scratch / "a/b").c_str(), (scratch / "was b").c_str()) == 0);
+    REQUIRE(::mkdir((scratch / "a/b").c_str(), 0755) == 0);
+    CHECK(tree.pin(*b, operation::lookup).has_value());
+    auto* const again = open(*a, "b");
+    CHECK(again == b);
+
+    // While it is open, its number tells.
+    {
+        auto const pinned = tree.pin(*b, operation::lookup);
+        REQUIRE(pinned);
+        REQUIRE(::rmdir((scratch / "a/b").c_str()) == 0);
+        REQUIRE(::mkdir((scratch / "a/b").c_str(), 0755) == 0);
+        auto* const fresh = open(*a, "b");
+        CHECK(fresh != b);
+        tree.release(fresh);
+    }
+    // A link, or nothing, is never the same.
+    REQUIRE(::rmdir((scratch / "c/d").c_str()) == 0);
+    auto* const other = open(*root, "a");
+    CHECK(other == a);
+    CHECK(tree.pin(*a, operation::lookup).has_value());
+    REQUIRE(::rmdir((scratch / "c").c_str()) == 0);
+    REQUIRE(::symlink("a", (scratch / "c").c_str()) == 0);
+    CHECK_FALSE(is_open(scratch / "c"));
+    CHECK(tree.pin(*c, operation::lookup).error() == errc::estale);
+    for (auto* const record : {a, b, c, again, other, root})
+        tree.release(record);
+    tree.drop_budget(budget);
+}
