@@ -14,7 +14,8 @@
 // that is there from its beginning to its end exactly once, and none twice; its sink may call the tree. Names that are
 // changed in one call are seen changed together.
 //
-// Lifetime: nodes become invalid with the tree, open files do not.
+// Lifetime: nodes become invalid with the tree, open files do not. A tree that was moved from can be assigned to or
+// destroyed, nothing else.
 #pragma once
 
 #include <algorithm>

@@ -8,7 +8,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <shared_mutex>
@@ -203,7 +202,7 @@ public:
     // copied.
     [[nodiscard]] std::unique_ptr<tree> copy() const {
         auto made = std::make_unique<tree>(account->options);
-        std::map<inode const*, inode*> linked;  // what has several names
+        name_table linked;  // the copies of what has several names, by the bytes of the original's number
         std::vector<std::pair<directory_inode const*, directory_inode*>> todo{{root, made->root}, {work, made->work}};
         std::shared_lock lock(names);
         while (!todo.empty()) {
@@ -215,12 +214,7 @@ public:
             from->names.each(all, [&, to = to](std::string_view text, inode const* object) {
                 // No table holds more than the one that it is copied from.
                 static_cast<void>(to->names.reserve(text.size()));
-                auto* const seen = object->nlink > 1 && !object->is_directory() ? &linked[object] : nullptr;
-                inode* const twin = seen != nullptr && *seen != nullptr ? *seen : made->twin_of(*object);
-                if (seen != nullptr && *seen != nullptr)
-                    twin->pin();
-                else if (seen != nullptr)
-                    *seen = twin;
+                inode* const twin = made->twin_of(*object, linked);
                 to->names.insert(text, twin);
                 made->account->record(price_of(name_ref(text, 0)), 0);
                 if (twin->is_directory()) {
@@ -283,8 +277,23 @@ private:
         to.xattrs.copy_from(from.xattrs);
     }
 
-    // A new object of this tree, counted, equal to `one`. A directory's attributes and names are left to the caller.
-    [[nodiscard]] inode* twin_of(inode const& one) {
+    // The copy of `one` in this tree, pinned for one more name; `linked` holds those that have several.
+    [[nodiscard]] inode* twin_of(inode const& one, name_table& linked) {
+        if (one.nlink == 1 || one.is_directory())
+            return new_twin_of(one);
+        name_ref const key(std::string_view(reinterpret_cast<char const*>(&one.number), sizeof(one.number)));
+        if (auto* const twin = linked.find(key); twin != nullptr) {
+            twin->pin();
+            return twin;
+        }
+        // A table that holds no more would take numbers of 2^32 objects.
+        static_cast<void>(linked.reserve(key.text.size()));
+        auto* const twin = new_twin_of(one);
+        linked.insert(key, twin);
+        return twin;
+    }
+    // A new object, counted. A directory's attributes and names are left to the caller.
+    [[nodiscard]] inode* new_twin_of(inode const& one) {
         inode* made = nullptr;
         switch (one.type) {
         case file_type::directory:
