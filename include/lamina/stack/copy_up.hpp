@@ -245,8 +245,9 @@ public:
         return copy_->set_times(times);
     }
 
-    // Steps 8 and 9, at the name that the entry has by now. Requires: tree lock, exclusive; the entry is not removed.
-    [[nodiscard]] result<void> publish() {
+    // Steps 8 and 9, at the name that the entry has by now. The copy, open for reading and writing, goes to `opened`, unless other
+    // handles need it. Requires: tree lock, exclusive; the entry is not removed.
+    [[nodiscard]] result<void> publish(std::optional<upper_file>* opened = nullptr) {
         entry& e = core_.at(id_);
         auto const place = [&]() -> result<void> {
             node const parent = core_.upper_node(e.parent);
@@ -261,6 +262,8 @@ public:
         // (An open handle reads on below while this is a shell.)
         if (!shell_ && e.pins.load(std::memory_order_acquire) != 0)
             core_.keep_open(id_, typename Core::file_variant(*std::move(copy_)));
+        else if (!shell_ && opened != nullptr)
+            *opened = std::move(copy_);
         // A link of the lower that has other names stays one object there, so the number goes with those. And the number of an
         // object of the upper that is replaced will be given to another one: only one that a lower object keeps may stay.
         if (replaces_ ? !e.is(fact::carried_inode) : from_.nlink > 1) {
@@ -362,6 +365,9 @@ private:
     bool shared_ = false;  // the copy's blocks are the lower file's
 };
 
+template <class Core>
+using opened_copy = std::optional<file_of<typename Core::layers_type::upper_type>>;
+
 // Whether an object is in the upper as far as a change needs it there. Requires: tree lock, exclusive; visible.
 // Errors: eperm for a metacopy that the policy refuses.
 template <class Core>
@@ -376,10 +382,11 @@ template <class Core>
 
 // Brings a visible object into the upper. On success the caller looks its name up again: either the entry is in the upper now,
 // or (while this waited or copied) it was removed or replaced. Requires: `lock` holds the tree lock; it is given up and taken
-// again where data is copied. Errors: what the layers report; then the view is as it was.
+// again where data is copied. A file that this call copied is left open in `opened`, if that is given and nobody else had it open.
+// Errors: what the layers report; then the view is as it was.
 template <class Core>
 [[nodiscard]] result<void> copy_up(Core& core, exclusive_lock& lock, entry_id id, wanted what,
-                                   std::uint64_t limit = all_data) {
+                                   std::uint64_t limit = all_data, opened_copy<Core>* opened = nullptr) {
     LAMINA_TRY(bool const done_already, is_up(core, id, what));
     if (done_already)
         return {};
@@ -412,7 +419,7 @@ template <class Core>
             return {};
     }
     if (built)
-        built = copy.publish();
+        built = copy.publish(opened);
     if (!built)
         return unexpected(built.error().in_layer(0).during(operation::copy_up));
     return {};

@@ -27,18 +27,20 @@ class overlay_file {
     using entry_id = detail::entry_id;
 
 public:
-    // Takes over one pin of `id`. `layer` is where `inner` lies.
-    overlay_file(Core& core, entry_id id, layer_number layer, inner_type inner)
-        : core_(&core), id_(id), layer_(layer), inner_(std::move(inner)) {}
+    // Takes over one pin of `id`. `layer` is where `inner` lies; it may be open for more than `flags` say.
+    overlay_file(Core& core, entry_id id, layer_number layer, inner_type inner, open_flags flags)
+        : core_(&core), id_(id), layer_(layer), flags_(flags), inner_(std::move(inner)) {}
     // Requires of a move: nobody else uses either.
     overlay_file(overlay_file&& other) noexcept
         : core_(other.core_), id_(std::exchange(other.id_, entry_id::none)), layer_(other.layer_),
+          flags_(other.flags_),
           inner_(std::move(other.inner_)), copy_(std::move(other.copy_)), followed_(other.followed_.load()),
           other_names_(other.other_names_.exchange(names::unknown)) {}
     overlay_file& operator=(overlay_file&& other) noexcept {
         std::swap(core_, other.core_);
         std::swap(id_, other.id_);
         std::swap(layer_, other.layer_);
+        std::swap(flags_, other.flags_);
         std::swap(inner_, other.inner_);
         std::swap(copy_, other.copy_);
         followed_.store(other.followed_.exchange(followed_.load()));
@@ -53,7 +55,10 @@ public:
             core_->unpin(id_);
     }
 
+    // ebadf unless opened for reading.
     [[nodiscard]] result<std::size_t> read_at(std::span<std::byte> out, std::uint64_t offset) {
+        if (!has(flags_, open_flags::read))
+            return fail(errc::ebadf, operation::read);
         return std::visit([&](auto& f) { return f.read_at(out, offset); }, now());
     }
     [[nodiscard]] result<std::uint64_t> next_data(std::uint64_t offset) {
@@ -75,6 +80,8 @@ public:
 
     // ebadf unless opened for writing.
     [[nodiscard]] result<std::size_t> write_at(std::span<std::byte const> bytes, std::uint64_t offset) {
+        if (has(flags_, open_flags::append))
+            return append(bytes);
         return writing<std::size_t>([&](auto& f) { return f.write_at(bytes, offset); });
     }
     [[nodiscard]] result<std::size_t> append(std::span<std::byte const> bytes) {
@@ -148,7 +155,7 @@ private:
     }
     template <class T, class F>
     result<T> writing(F&& act) {
-        if (layer_ != 0)
+        if (layer_ != 0 || !wants_write(flags_))
             return fail(errc::ebadf, operation::write);
         auto outcome = on<T>(inner_, act, fail(errc::ebadf, operation::write));
         changed(inner_);
@@ -222,6 +229,7 @@ private:
     Core* core_;
     entry_id id_;
     layer_number layer_;
+    open_flags flags_;
     inner_type inner_;
     std::shared_ptr<inner_type> copy_;            // of a lower file, once this handle has followed it
     std::atomic<inner_type*> followed_{nullptr};  // the same, for readers

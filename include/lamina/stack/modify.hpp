@@ -25,7 +25,8 @@ struct place_in_upper {
 // time that the lock was given up. At most `limit` bytes are copied where data is wanted.
 template <class Core, class Judge>
 [[nodiscard]] result<place_in_upper> bring_into_upper(Core& core, exclusive_lock& lock, entry_id directory, name_ref name,
-                                                      wanted what, Judge&& judge, std::uint64_t limit = all_data) {
+                                                      wanted what, Judge&& judge, std::uint64_t limit = all_data,
+                                                      opened_copy<Core>* opened = nullptr) {
     for (;;) {
         if (!core.alive(directory))
             return fail(errc::enoent);
@@ -39,18 +40,17 @@ template <class Core, class Judge>
         LAMINA_TRY(bool const up, is_up(core, id, what));
         if (up)
             return place_in_upper{id, core.upper_node(directory), core.at(id).hashed_name()};
-        LAMINA_CHECK(copy_up(core, lock, id, what, limit));
+        LAMINA_CHECK(copy_up(core, lock, id, what, limit, opened));
     }
 }
 
 inline constexpr auto judge_nothing = [](entry_id) { return result<void>(); };
 
-// `act(upper, directory, name)` on the object in the upper.
+// `act(upper, directory, name)` on the object in the upper; its data may still lie below.
 template <class Core, class Judge, class Act>
-[[nodiscard]] result<void> change_object(Core& core, entry_id directory, name_ref name, Judge&& judge, Act&& act,
-                                         wanted what = wanted::metadata, std::uint64_t limit = all_data) {
+[[nodiscard]] result<void> change_object(Core& core, entry_id directory, name_ref name, Judge&& judge, Act&& act) {
     exclusive_lock lock = core.enter();
-    LAMINA_TRY(auto const place, bring_into_upper(core, lock, directory, name, what, judge, limit));
+    LAMINA_TRY(auto const place, bring_into_upper(core, lock, directory, name, wanted::metadata, judge));
     result<void> done = act(core.layers.upper(), place.directory, place.name);
     core.at(place.id).forget_attributes();
     if (!done)
@@ -67,9 +67,22 @@ template <class Core>
             return fail(errc::einval);
         return {};
     };
-    return change_object(
-        core, directory, name, judge, [size](auto& upper, node at, name_ref as) { return upper.resize_at(at, as, size); },
-        wanted::data, size);
+    exclusive_lock lock = core.enter();
+    opened_copy<Core> opened;
+    LAMINA_TRY(auto const place, bring_into_upper(core, lock, directory, name, wanted::data, judge, size, &opened));
+    result<void> done;
+    if (opened) {
+        // A copy of no more than `size` bytes was published: where that cut it, it is done, and cannot fail any more.
+        LAMINA_TRY(auto const copied, opened->status());
+        if (copied.size != size)
+            done = opened->resize(size);
+    } else {
+        done = core.layers.upper().resize_at(place.directory, place.name, size);
+    }
+    core.at(place.id).forget_attributes();
+    if (!done)
+        return unexpected(done.error().in_layer(0));
+    return flush_object(core, place.directory, place.name, file_type::regular);
 }
 
 // Where the extended attributes of an object are read. Requires: tree lock.

@@ -27,7 +27,7 @@ template <class Core>
     auto const place = core.where(id);
     LAMINA_TRY(auto opened, core.layers.open(place.layer, place.directory, core.at(id).hashed_name(), flags));
     core.pin(id);
-    return overlay_file<Core>(core, id, place.layer, std::move(opened));
+    return overlay_file<Core>(core, id, place.layer, std::move(opened), flags);
 }
 
 // For reading. Requires: tree lock, exclusive.
@@ -43,7 +43,7 @@ template <class Core>
     auto const& data = *below.data;
     LAMINA_TRY(auto opened, core.layers.open(data.layer, data.directory, data.name, open_flags::read));
     core.pin(id);
-    return overlay_file<Core>(core, id, data.layer, std::move(opened));
+    return overlay_file<Core>(core, id, data.layer, std::move(opened), flags);
 }
 
 // Takes the tree lock. Without an upper: erofs for what exists.
@@ -59,10 +59,14 @@ template <class Core>
     } else {
         auto const judge = [&](entry_id id) { return judge_openable(core, id); };
         auto const limit = has(flags, open_flags::truncate) ? 0 : all_data;
-        LAMINA_TRY(auto const place, bring_into_upper(core, lock, directory, name, wanted::data, judge, limit));
-        auto opened = open_plain(core, place.id, flags);
+        opened_copy<Core> copy;
+        LAMINA_TRY(auto const place, bring_into_upper(core, lock, directory, name, wanted::data, judge, limit, &copy));
         core.at(place.id).forget_attributes();
-        return opened;
+        if (!copy)
+            return open_plain(core, place.id, flags);
+        // The copy is open already; and a file that was cut for this must not be left so by an open that fails.
+        core.pin(place.id);
+        return overlay_file<Core>(core, place.id, 0, typename Core::file_variant(*std::move(copy)), flags);
     }
 }
 

@@ -241,7 +241,8 @@ public:
     {
         return doing(operation::create, [&]() -> result<file_type> {
             LAMINA_TRY(auto made, detail::create_file(*core_, core_type::id_of(dir), name, mode));
-            return file_type(*core_, made.id, 0, typename core_type::file_variant(std::move(made.file)));
+            return file_type(*core_, made.id, 0, typename core_type::file_variant(std::move(made.file)),
+                             open_flags::read_write);
         });
     }
     [[nodiscard]] result<void> create_directory_at(node dir, name_ref name, mode_bits mode)

@@ -203,8 +203,11 @@ private:
             forget_target();
             return {};
         }
+        // The same directory to look at, should the rename not come to pass.
+        LAMINA_TRY(auto const shown, core_.fetch_attributes(target_));
         temporary<Core> empty(core_);
         LAMINA_CHECK(upper().create_directory_at(core_.work, empty.name(), 0700));
+        LAMINA_CHECK(copy_metadata(core_, shown, 0, core_.upper_node(target_), name_ref{}, empty.name()));
         LAMINA_CHECK(mark_opaque(core_, core_.work, empty.name()));
         LAMINA_CHECK(empty.publish(to_node(), to_, rename_flags::exchange));
         // Another directory now, empty as before: if step 4 fails it is found again like one that a listing has met.
