@@ -28,6 +28,9 @@ struct layer {
     // Contents are compared up to about this many bytes; of a larger layer every n-th file is read.
     static constexpr std::uint64_t contents_max = std::uint64_t{1} << 30;
 
+    layer(std::string name, lamina::any_backend joined, lamina::posix_directory on, std::string archive_name)
+        : shown(std::move(name)), tree(std::move(joined)), storage(std::move(on)), archive(std::move(archive_name)) {}
+
     // The error is a line for people.
     [[nodiscard]] static lamina::result<layer, std::string> open(std::string const& where) {
         std::filesystem::path const path(where);
@@ -40,8 +43,8 @@ struct layer {
         auto joined = is_file ? open_archive(where, path.filename().string(), *storage) : open_directory(where);
         if (!joined)
             return lamina::unexpected(std::move(joined).error());
-        return layer{where, *std::move(joined), 0, 0, 1, {}, *std::move(storage),
-                     is_file ? path.filename().string() : std::string()};
+        auto archive = is_file ? path.filename().string() : std::string();
+        return layer(where, *std::move(joined), *std::move(storage), std::move(archive));
     }
 
     // Counts, decides how much to read, and takes the first fingerprint.

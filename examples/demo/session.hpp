@@ -130,6 +130,8 @@ private:
                 LAMINA_CHECK(at(path, tree.append(checked(path), "# lamina was here\n")));
             return survey_.to_append.size();
         });
+        if (directory_->rules().durable != lamina::durability::none)
+            table_.detail("a directory upper flushes what is written before it takes its name (durability::ordered)");
         step(fmt::format("Replace the contents of {} files", count(survey_.to_replace.size())),
              [this](auto& tree) -> figure {
                  for (auto const& path : survey_.to_replace)

@@ -68,7 +68,7 @@ private:
 
     // The largest directory is renamed, the next one deleted: both at the top, or where there is only one, both in it.
     void choose_directories() {
-        for (std::size_t depth : {1, 2}) {
+        for (std::size_t depth = 1; depth <= 2; ++depth) {
             std::map<std::string_view, std::uint64_t> sizes;
             for (auto const& [path, object] : objects)
                 if (auto const top = first_components(path, depth);
