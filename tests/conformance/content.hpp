@@ -144,4 +144,16 @@ void materialise(B& tree, content const& given) {
     return share;
 }
 
+// What not every tree keeps up. A fixture whose tree does not says so in a static member `bool promises(promise)`.
+enum class promise {
+    links_stay_links,  // names of one object in a lower layer stay names of one object when they are copied up
+    handles_follow,    // a file that was opened before a copy-up shows what came after it
+    acls_act,          // ACLs are more than bytes: they show in the mode, are judged, and are inherited
+};
+
+// For fixtures over memory_tree.
+struct memory_promises {
+    [[nodiscard]] static bool promises(promise p) { return p != promise::acls_act; }
+};
+
 }  // namespace conformance

@@ -64,13 +64,6 @@ template <class Fixture>
     return true;
 }
 
-// What not every stack of layers keeps up over a copy-up, and a fixture may say that its tree does not, in a static member
-// `bool promises(conformance::promise)`.
-enum class promise {
-    links_stay_links,  // names of one object in a lower layer stay names of one object
-    handles_follow,    // a file that was opened before shows what came after
-};
-
 template <class Fixture>
 [[nodiscard]] bool no_promise(promise wanted, std::string_view what) {
     if constexpr (requires { Fixture::promises(wanted); }) {

@@ -7,9 +7,10 @@
 
 namespace conformance {
 
-// What a fixture over an overlay does not promise yet.
+// For fixtures over an overlay: what it does not keep up yet, beside what its upper does not.
+template <bool AclsAct>
 struct overlay_promises {
-    [[nodiscard]] static bool promises(promise) { return false; }
+    [[nodiscard]] static bool promises(promise p) { return p == promise::acls_act && AclsAct; }
 };
 
 // Spreads `given` over the trees of a list, the first of which is the topmost.

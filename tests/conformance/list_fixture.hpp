@@ -12,7 +12,7 @@
 namespace conformance {
 
 template <std::size_t Count>
-class list_fixture : public overlay_promises {
+class list_fixture : public overlay_promises<false> {
 public:
     explicit list_fixture(content const& given) { spread(given, lowers_); }
     [[nodiscard]] auto& tree() { return tree_; }

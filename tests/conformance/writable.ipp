@@ -2,6 +2,7 @@
 // `fixture`.
 #pragma once
 
+#include "conformance/acl.ipp"
 #include "conformance/attributes.ipp"
 #include "conformance/concurrent.ipp"
 #include "conformance/handles.ipp"

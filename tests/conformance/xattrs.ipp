@@ -140,4 +140,26 @@ TEST_CASE("[xattr.17] a removed attribute stays away from a file that comes from
     CHECK(outcome(tree.get_xattr("d", "user.k")) == errc::enodata);
 }
 
+TEST_CASE("[xattr.18] file capabilities go when the content or the owner changes") {
+    fixture on(content().file("f", "text").file("g", "text").file("h", "text").file("i", "text"));
+    auto& tree = on.tree();
+    if (lacks(tree, capability::trusted_xattrs | capability::change_owner, "privileged attributes"))
+        return;
+    // Version 2: cap_net_bind_service, permitted.
+    std::string const value("\x00\x00\x00\x02\x00\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", 20);
+    for (lamina::path_view const path :
+         {lamina::path_view("f"), lamina::path_view("g"), lamina::path_view("h"), lamina::path_view("i")}) {
+        REQUIRE(outcome(tree.set_xattr(path, lamina::xattr::file_capability, value)) == errc::ok);
+        CHECK(tree.get_xattr(path, lamina::xattr::file_capability).value() == value);
+    }
+    CHECK(outcome(tree.append("f", "+")) == errc::ok);
+    CHECK(outcome(tree.owner("g", 12, 34)) == errc::ok);
+    CHECK(outcome(tree.resize("h", 1)) == errc::ok);
+    CHECK(outcome(tree.permissions("i", 0700)) == errc::ok);
+    CHECK(outcome(tree.get_xattr("f", lamina::xattr::file_capability)) == errc::enodata);
+    CHECK(outcome(tree.get_xattr("g", lamina::xattr::file_capability)) == errc::enodata);
+    CHECK(outcome(tree.get_xattr("h", lamina::xattr::file_capability)) == errc::enodata);
+    CHECK(tree.get_xattr("i", lamina::xattr::file_capability).value() == value);
+}
+
 }  // namespace

@@ -5,7 +5,7 @@
 
 namespace {
 
-class fixture {
+class fixture : public conformance::memory_promises {
 public:
     explicit fixture(conformance::content const& given) : tree_(lamina::memory_tree()) {
         conformance::materialise(tree_, given);

@@ -6,7 +6,7 @@
 
 namespace {
 
-class fixture {
+class fixture : public conformance::memory_promises {
 public:
     explicit fixture(conformance::content const& given) { conformance::materialise(tree_, given); }
     [[nodiscard]] auto& tree() { return tree_; }

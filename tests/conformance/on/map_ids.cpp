@@ -6,11 +6,9 @@
 
 namespace {
 
-class fixture {
+class fixture : public conformance::memory_promises {
 public:
-    explicit fixture(conformance::content const& given) {
-        conformance::materialise(tree_, given);
-    }
+    explicit fixture(conformance::content const& given) { conformance::materialise(tree_, given); }
     [[nodiscard]] auto& tree() { return tree_; }
     [[nodiscard]] static lamina::capabilities holds() { return lamina::memory_tree().able(); }
 

@@ -4,7 +4,7 @@
 
 namespace {
 
-class fixture {
+class fixture : public conformance::memory_promises {
 public:
     explicit fixture(conformance::content const& given) { conformance::materialise(tree_, given); }
     [[nodiscard]] lamina::memory_tree& tree() { return tree_; }

@@ -6,7 +6,7 @@
 
 namespace {
 
-class fixture : public conformance::overlay_promises {
+class fixture : public conformance::overlay_promises<false> {
 public:
     explicit fixture(conformance::content const& given) { conformance::materialise(lower_, given); }
     [[nodiscard]] auto& tree() { return tree_; }

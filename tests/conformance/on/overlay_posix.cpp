@@ -10,7 +10,7 @@
 
 namespace {
 
-class fixture : public conformance::overlay_promises {
+class fixture : public conformance::overlay_promises<true> {
 public:
     explicit fixture(conformance::content const& given) { conformance::spread(given, lowers_); }
     [[nodiscard]] auto& tree() { return tree_; }

@@ -6,7 +6,7 @@
 
 namespace {
 
-class fixture : public conformance::overlay_promises {
+class fixture : public conformance::overlay_promises<false> {
 public:
     explicit fixture(conformance::content const& given) { conformance::spread(given, lowers_); }
     [[nodiscard]] auto& tree() { return tree_; }

@@ -7,13 +7,13 @@
 
 namespace {
 
-class fixture : public conformance::overlay_promises {
+class fixture : public conformance::overlay_promises<false> {
 public:
     explicit fixture(conformance::content const& given) { conformance::materialise(tree_, given); }
     [[nodiscard]] auto& tree() { return tree_; }
     [[nodiscard]] static lamina::capabilities holds() { return lamina::memory_tree().able(); }
     // There is no copy-up.
-    [[nodiscard]] static bool promises(conformance::promise) { return true; }
+    [[nodiscard]] static bool promises(conformance::promise p) { return p != conformance::promise::acls_act; }
 
 private:
     lamina::memory_tree lower_;

@@ -19,7 +19,7 @@ struct no_wait {
     void operator()(std::uint64_t) const {}
 };
 
-class fixture {
+class fixture : public conformance::memory_promises {
 public:
     explicit fixture(conformance::content const& given) { conformance::materialise(tree_, given); }
     [[nodiscard]] auto& tree() { return tree_; }

@@ -6,7 +6,7 @@
 namespace {
 
 // Beside the subtree lies what a link that leads out of it would find.
-class fixture {
+class fixture : public conformance::memory_promises {
 public:
     explicit fixture(conformance::content const& given)
         : tree_(lamina::subtree_of(memory_with_more(), "a/tree").value()) {
