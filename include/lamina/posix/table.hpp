@@ -20,7 +20,7 @@ namespace lamina::detail {
 class record_table {
 public:
     struct found {
-        bool any = false;
+        bool any_opened = false;
         directory_record* same = nullptr;          // of the identity that was asked for
         directory_record* unidentified = nullptr;  // open, but nobody has asked yet which directory it is
         directory_record* never_opened = nullptr;
@@ -31,9 +31,13 @@ public:
         for (auto* record = bucket(parent, name.hash); record != nullptr; record = record->next_in_bucket) {
             if (!is_named(*record, parent, name))
                 continue;
-            known.any = true;
+            if (!record->is_identified && !record->is_open()) {
+                known.never_opened = record;
+                continue;
+            }
+            known.any_opened = true;
             if (!record->is_identified)
-                (record->is_open() ? known.unidentified : known.never_opened) = record;
+                known.unidentified = record;
             else if (identity && record->is_same(*identity))
                 known.same = record;
         }

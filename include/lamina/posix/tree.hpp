@@ -129,7 +129,7 @@ public:
             if (unmoved != nullptr && renames_.load(std::memory_order_relaxed) != *unmoved)
                 return nullptr;
             auto const known = table_.look(parent, name, identity);
-            if (known.any && !identity) {
+            if (known.any_opened && !identity) {
                 guard.unlock();
                 identity = identify(opened.get(), how.identity == identified_by::birth);
                 guard.lock();

@@ -335,11 +335,14 @@ namespace {
 
 // From here on in this process, system calls newer than Linux 4.11 that this library uses answer `code`.
 bool withhold_new_calls(int code) {
-    constexpr auto call = [](unsigned number) { return sock_filter(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1)); };
+    constexpr auto call = [](unsigned number) {
+        return sock_filter(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1));
+    };
     auto const refuse = sock_filter(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<unsigned>(code)));
     sock_filter program[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-        call(437), refuse, call(452), refuse, call(463), refuse, call(464), refuse, call(465), refuse, call(466), refuse,
+        call(437), refuse, call(452), refuse, call(463), refuse,
+        call(464), refuse, call(465), refuse, call(466), refuse,
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
     sock_fprog const filter{static_cast<unsigned short>(std::size(program)), program};

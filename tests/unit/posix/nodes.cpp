@@ -67,7 +67,7 @@ TEST_CASE("[posix.50] thousands of held directories cost eight descriptors") {
                 auto const inner = std::to_string(j);
                 REQUIRE(tree.create_directory_at(parent, inner, 0755));
                 held.emplace_back(tree, tree.open_directory_at(parent, inner).value());
-                REQUIRE(tree.create_node_at(held.back().get(), name + "-" + inner, lamina::file_type::regular, 0600, {}));
+                REQUIRE(tree.create_at(held.back().get(), name + "-" + inner, 0600));
             }
         }
         CHECK(open_descriptors() <= before + 1 + 8);
@@ -573,7 +573,8 @@ TEST_CASE("[posix.66] where inode numbers do not last, a closed directory is kno
     auto& budget = tree.use_budget(1);
     detail::resolution how;
     how.identity = detail::identified_by::name;
-    auto* const root = tree.plant(owned_fd(::open(scratch.path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)), how, budget);
+    owned_fd opened(::open(scratch.path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    auto* const root = tree.plant(std::move(opened), how, budget);
     auto const open = [&](detail::directory_record& parent, char const* name) {
         return detail::open_child(tree, parent, name, name, how, budget).value();
     };

@@ -328,7 +328,7 @@ TEST_CASE("[posix.10] a listing has every entry once, and ends when told to") {
     auto const root = tree.root();
     constexpr int many = 5000;  // several buffers
     for (int i = 0; i < many; ++i)
-        REQUIRE(tree.create_node_at(root, "a-name-of-some-length-" + std::to_string(i), lamina::file_type::regular, 0600, {}));
+        REQUIRE(tree.create_at(root, "a-name-of-some-length-" + std::to_string(i), 0600));
     REQUIRE(tree.create_directory_at(root, "dir", 0700));
     REQUIRE(tree.create_symlink_at(root, "link", "x"));
     REQUIRE(tree.create_node_at(root, std::string(255, 'n'), lamina::file_type::fifo, 0600, {}));

@@ -63,7 +63,9 @@ TEST_CASE("[posix.42] opening a directory changes nothing in it") {
     REQUIRE(::stat(scratch.path().c_str(), &before) == 0);
     (void)scratch.open();
     REQUIRE(::stat(scratch.path().c_str(), &after) == 0);
-    auto const same = [](timespec const& a, timespec const& b) { return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec; };
+    auto const same = [](timespec const& a, timespec const& b) {
+        return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+    };
     CHECK(same(before.st_ctim, after.st_ctim));
     CHECK(same(before.st_mtim, after.st_mtim));
     CHECK(same(before.st_atim, after.st_atim));

@@ -39,8 +39,9 @@ TEST_CASE("[posix.80] few descriptors, many directories, many threads") {
         constexpr int many = 40;
         std::vector<node_guard<posix_directory>> held;
         for (int i = 0; i < many; ++i) {
-            REQUIRE(tree.create_directories(path::parse("p" + std::to_string(i % 5) + "/d" + std::to_string(i)).value()));
-            auto const down = tree.descend(tree.root(), "p" + std::to_string(i % 5) + "/d" + std::to_string(i));
+            auto const name = "p" + std::to_string(i % 5) + "/d" + std::to_string(i);
+            REQUIRE(tree.create_directories(path::parse(name).value()));
+            auto const down = tree.descend(tree.root(), name);
             held.emplace_back(tree, down.reached);
             REQUIRE(tree.create_at(down.reached, "own" + std::to_string(i), 0600));
         }
