@@ -1,6 +1,6 @@
 // A name on its way into a system call: with a NUL behind it, and looked at once more. That a name is one component
 // is the caller's duty (backend/concepts.hpp), but a slash or ".." that slipped through would leave the directory
-// that the call is confined to, so the last door is locked too: 4 ns beside a system call.
+// that the call is confined to, so the last door is locked too, for some ten nanoseconds.
 #pragma once
 
 #include <cstdio>
