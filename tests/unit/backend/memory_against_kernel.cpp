@@ -129,7 +129,8 @@ private:
     std::string key() {
         auto const chosen = any({"user.a", "user.b", "user.a", "trusted.a", "trusted.overlay.opaque", "security.other",
                                  "security.capability", "none.a", "user.", "user", "trusted."});
-        return !privileged_ && (chosen[0] == 't' || chosen[0] == 's') ? "user.c" : chosen;
+        // Others need write permission even to be told that there is no such namespace: a whiteout gives none.
+        return privileged_ || chosen.starts_with("user.") ? chosen : "user.c";
     }
     // Never twice the same: ext4 does not take an equal value for a change. The kernel takes only a well-formed
     // security.capability: version 2, then sets of capabilities.
