@@ -88,7 +88,8 @@ TEST_CASE("what is made belongs to its maker, and to the group of a set-group-ID
     REQUIRE(view.open("shared/p", making, 02755).has_value());
     CHECK(tree.status("shared/p").value().mode == 0755);
 
-    auto file = view.create_unnamed(view.open_directory_at(view.root(), "shared").value(), 0600).value();
+    node_guard const shared(view, view.open_directory_at(view.root(), "shared").value());
+    auto file = view.create_unnamed(shared.get(), 0600).value();
     CHECK(file.status().value().uid == 1000);
     CHECK(file.status().value().gid == 500);
 }
@@ -217,6 +218,5 @@ TEST_CASE("the directory that one stands in needs no search to be asked about it
     CHECK(view.lookup(closed, "").value()->mode == 0700);
     CHECK(view.lookup(closed, "in").error() == errc::eacces);
     CHECK(view.set_mode_at(closed, "", 0777).error() == errc::eperm);
-    CHECK(view.lookup(tree.open_directory_at(tree.root(), "home").value(), "f").has_value());
     tree.release(closed);
 }

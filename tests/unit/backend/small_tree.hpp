@@ -137,7 +137,9 @@ public:
     result<std::optional<attributes>> lookup(node d, name_ref n) {
         std::lock_guard const lock(*mutex_);
         auto const found = find(d, n);
-        return found ? std::optional(found->about) : std::nullopt;
+        if (!found)
+            return std::optional<attributes>();
+        return std::optional<attributes>(found->about);
     }
     result<node> open_directory_at(node d, name_ref n) {
         std::lock_guard const lock(*mutex_);
