@@ -43,7 +43,8 @@ struct wishes {
     bool devices = true;
     bool trusted_xattrs = true;
     bool capabilities = true;  // security.capability with any value
-    bool wh_names = true;  // `.wh.x` as an ordinary name
+    bool marks = true;         // attributes that an overlay on top would take for its own
+    bool wh_names = true;      // `.wh.x` as an ordinary name
     bool handles = true;
     bool copies = true;
     std::size_t objects = 60;  // beyond about so many, more is removed than made
@@ -60,11 +61,16 @@ public:
         names_ = {"a", "b", "c", "d", "e", "f1", "f2", "forty-bytes-and-so-longer-than-an-entry.t", "\xff\n \\"};
         if (may.wh_names)
             names_.push_back(".wh.a");
-        keys_ = {"user.k", "user.l", "user.overlay.opaque"};
+        keys_ = {"user.k", "user.l"};
         if (may.capabilities)
             keys_.push_back("security.capability");
         if (may.trusted_xattrs)
-            keys_.insert(keys_.end(), {"trusted.t", "trusted.overlay.opaque", "trusted.overlay.redirect"});
+            keys_.push_back("trusted.t");
+        if (may.marks) {
+            keys_.push_back("user.overlay.opaque");
+            if (may.trusted_xattrs)
+                keys_.insert(keys_.end(), {"trusted.overlay.opaque", "trusted.overlay.redirect"});
+        }
     }
 
     [[nodiscard]] random_source& random() { return random_; }
