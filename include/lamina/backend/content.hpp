@@ -101,26 +101,32 @@ template <class B>
 }
 
 // All bytes of an open file. Errors: efbig past `limit`.
+//
+// Reads until nothing comes, though a short read should tell as much: were one to be short for another reason, half a file
+// would pass for the whole. The size that a file claims is a hint, for large ones; memory follows the bytes that come.
 template <readable_file F>
 [[nodiscard]] result<std::string> read_all(F& file, std::size_t limit = read_limit) {
-    // The size is a hint: it is what a layer claims, and it may change. Memory follows the bytes that come.
-    constexpr std::size_t trusted = std::size_t{1} << 20;
-    LAMINA_TRY(auto const claimed, file.status());
-    std::string bytes;
-    std::size_t used = 0;
-    std::size_t room = static_cast<std::size_t>(std::min<std::uint64_t>(claimed.size, trusted)) + 1;
-    for (;;) {
-        bytes.resize(room);
-        LAMINA_TRY(std::size_t const count, file.read_at(std::as_writable_bytes(std::span(bytes).subspan(used)), used));
-        used += count;
+    std::byte first[16 * 1024];
+    LAMINA_TRY(std::size_t used, file.read_at(first, 0));
+    std::string bytes(reinterpret_cast<char const*>(first), used);
+    if (used == sizeof first) {
+        constexpr std::uint64_t trusted = std::uint64_t{1} << 20;
+        LAMINA_TRY(auto const claimed, file.status());
+        bytes.reserve(static_cast<std::size_t>(std::min(claimed.size, trusted)) + sizeof first);
+    }
+    for (std::size_t count = used; count != 0;) {
         if (used > limit)
             return fail(errc::efbig, operation::read);
-        if (count == 0)
-            break;
-        if (used == room)
-            room = room > limit / 2 ? limit + 1 : room * 2;
+        if (bytes.capacity() - used < sizeof first) {  // the end, mostly: not worth more memory
+            LAMINA_TRY(count, file.read_at(first, used));
+            bytes.append(reinterpret_cast<char const*>(first), count);
+        } else {
+            bytes.resize(limit < bytes.capacity() ? limit + 1 : bytes.capacity());
+            LAMINA_TRY(count, file.read_at(std::as_writable_bytes(std::span(bytes).subspan(used)), used));
+            bytes.resize(used + count);
+        }
+        used += count;
     }
-    bytes.resize(used);
     return bytes;
 }
 
