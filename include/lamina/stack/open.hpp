@@ -64,6 +64,9 @@ template <class Core>
         core.at(place.id).forget_attributes();
         if (!copy)
             return open_plain(core, place.id, flags);
+        // Cut already, if there was anything to cut; an empty file is modified by this too.
+        if (has(flags, open_flags::truncate))
+            LAMINA_CHECK(copy->resize(0));
         // The copy is open already; and a file that was cut for this must not be left so by an open that fails.
         core.pin(place.id);
         return overlay_file<Core>(core, place.id, 0, typename Core::file_variant(*std::move(copy)), flags);
