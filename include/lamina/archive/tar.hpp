@@ -51,7 +51,10 @@ public:
         auto const size = source.size();
         if (!size)
             return unexpected(tar_error(size.error(), 0));
-        return index(detail::any_source(std::move(source)), *size, limits);
+        auto contents = std::make_shared<detail::tar_contents>(detail::any_source(std::move(source)));
+        detail::tar_reader<detail::any_source> members(contents->source, *size, limits);
+        LAMINA_CHECK(detail::tar_builder(members, contents->index, limits).run());
+        return tar_layer(std::move(contents));
     }
     // The same for an open file of any backend.
     template <readable_file F>
@@ -164,22 +167,6 @@ public:
 
 private:
     explicit tar_layer(std::shared_ptr<detail::tar_contents const> contents) noexcept : contents_(std::move(contents)) {}
-
-    [[nodiscard]] static result<tar_layer, tar_error> index(detail::any_source source, std::uint64_t size,
-                                                            tar_limits const& limits) {
-        auto contents = std::make_shared<detail::tar_contents>(std::move(source));
-        detail::tar_reader reader(contents->source, size, limits);
-        detail::tar_builder builder(contents->index, limits);
-        detail::tar_member member;
-        for (;;) {
-            LAMINA_TRY(bool const more, reader.next(member));
-            if (!more)
-                break;
-            LAMINA_CHECK(builder.add(member));
-        }
-        builder.finish();
-        return tar_layer(std::move(contents));
-    }
 
     [[nodiscard]] static node node_of(detail::tar_record_number i) noexcept { return static_cast<node>(i); }
     [[nodiscard]] static detail::tar_record_number number_of(node n) noexcept {

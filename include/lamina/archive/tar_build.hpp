@@ -45,22 +45,33 @@ namespace lamina::detail {
     return std::nullopt;
 }
 
+// `Members` has next(tar_member&) -> result<bool, tar_error>, as tar_reader.
+template <class Members>
 class tar_builder {
 public:
-    // Requires: `index` is empty and outlives the builder.
-    tar_builder(tar_index& index, tar_limits const& limits) : edit_(index, limits) {
-        edit_.record(tar_root).mode = implied_mode;
-    }
+    // Requires: `index` is empty; both outlive the builder.
+    tar_builder(Members& members, tar_index& index, tar_limits const& limits) noexcept
+        : members_(&members), edit_(index, limits) {}
 
-    // Errors: the reasons from empty_name on.
-    [[nodiscard]] result<void, tar_error> add(tar_member const& member) {
-        if (auto const wrong = put(member))
+    // Takes all members, once. Errors: those of the members; the reasons from empty_name on; out_of_memory.
+    [[nodiscard]] result<void, tar_error> run() {
+        auto wrong = edit_.begin();
+        if (!wrong)
+            edit_.record(tar_root).mode = implied_mode;
+        tar_member member;
+        while (!wrong) {
+            LAMINA_TRY(bool const more, members_->next(member));
+            if (!more) {
+                member = {};
+                wrong = edit_.finish();
+                break;
+            }
+            wrong = put(member);
+        }
+        if (wrong)
             return unexpected(tar_error(*wrong, member.offset, member.name));
         return {};
     }
-
-    // After the last member.
-    void finish() { edit_.finish(); }
 
 private:
     using refusal = std::optional<tar_reason>;
@@ -93,7 +104,10 @@ private:
             if (is_there && edit_.index().object_of(known.live) == object)
                 return std::nullopt;
             // Counted before what has the name goes: that may be the directory of the object's own name, and the object stays.
-            ++edit_.rare_for(object).links;
+            auto* const rare = edit_.rare_for(object);
+            if (rare == nullptr)
+                return tar_reason::out_of_memory;
+            ++rare->links;
         }
         tar_record_number made = no_tar_record;
         if (auto const wrong = edit_.make(where.directory, name, known, made))
@@ -218,18 +232,21 @@ private:
                               !member.global_xattrs.empty();
         if (object.rare == no_tar_record && !has_more)
             return std::nullopt;
-        auto& rare = edit_.rare_for(i);
-        rare.atime = member.atime.value_or(member.mtime);
-        rare.ctime = member.ctime.value_or(member.mtime);
-        rare.stored = object.size;
+        auto* const rare = edit_.rare_for(i);
+        if (rare == nullptr)
+            return tar_reason::out_of_memory;
+        rare->atime = member.atime.value_or(member.mtime);
+        rare->ctime = member.ctime.value_or(member.mtime);
+        rare->stored = object.size;
         if (member.is_sparse)
-            if (auto const wrong = edit_.keep_extents(member.extents, rare))
+            if (auto const wrong = edit_.keep_extents(member.extents, *rare))
                 return wrong;
-        if (auto const wrong = edit_.keep_xattrs(member.xattrs, member.global_xattrs, rare))
+        if (auto const wrong = edit_.keep_xattrs(member.xattrs, member.global_xattrs, *rare))
             return wrong;
         return edit_.over_memory() ? refusal(tar_reason::over_index_bytes) : std::nullopt;
     }
 
+    Members* members_;
     tar_editor edit_;
     std::string last_parent_;  // the directory of the last member, as its name had it
     tar_record_number last_directory_ = tar_root;

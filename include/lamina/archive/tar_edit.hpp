@@ -14,8 +14,9 @@
 #include <optional>
 #include <span>
 #include <string_view>
-#include <vector>
+#include <utility>
 
+#include <lamina/archive/tar_array.hpp>
 #include <lamina/archive/tar_error.hpp>
 #include <lamina/archive/tar_index.hpp>
 #include <lamina/archive/tar_pax.hpp>
@@ -29,9 +30,13 @@ public:
     using refusal = std::optional<tar_reason>;
 
     // Requires: `index` is empty and outlives the editor.
-    tar_editor(tar_index& index, tar_limits const& limits) : index_(&index), limits_(limits) {
-        index.records_.emplace_back().set_children(no_tar_record, no_tar_record);
-        index.slots_.resize(64);
+    tar_editor(tar_index& index, tar_limits const& limits) noexcept : index_(&index), limits_(limits) {}
+
+    // Before anything else: the root.
+    [[nodiscard]] refusal begin() noexcept {
+        tar_record root;
+        root.set_children(no_tar_record, no_tar_record);
+        return index_->slots_.fill(64, {}) && index_->records_.push(root) ? refusal() : tar_reason::out_of_memory;
     }
 
     [[nodiscard]] tar_index const& index() const noexcept { return *index_; }
@@ -59,16 +64,18 @@ public:
         return wrong;
     }
 
-    // What most records do without; made so that stat(2) shows what it showed before.
-    [[nodiscard]] tar_rare& rare_for(tar_record_number i) {
+    // What most records do without; made so that stat(2) shows what it showed before. Null if there is no memory.
+    [[nodiscard]] tar_rare* rare_for(tar_record_number i) noexcept {
         auto& of = record(i);
         if (of.rare == no_tar_record) {
-            of.rare = static_cast<std::uint32_t>(index_->rare_.size());
-            auto& made = index_->rare_.emplace_back();
+            tar_rare made;
             made.atime = made.ctime = {of.mtime, of.mtime_nanoseconds};
             made.stored = of.size;
+            if (!index_->rare_.push(made))
+                return nullptr;
+            of.rare = static_cast<std::uint32_t>(index_->rare_.size() - 1);
         }
-        return index_->rare_[of.rare];
+        return &index_->rare_[of.rare];
     }
 
     // Keeps bytes beside the names, and says where.
@@ -78,8 +85,7 @@ public:
         if (text.size() > most - names.size())
             return tar_reason::over_name_bytes;
         at = names.size();
-        names.append(text);
-        return std::nullopt;
+        return names.append(text.data(), text.size()) ? refusal() : tar_reason::out_of_memory;
     }
 
     [[nodiscard]] refusal keep_extents(std::span<sparse_extent const> added, tar_rare& rare) {
@@ -89,7 +95,8 @@ public:
             return tar_reason::over_sparse_extents;
         rare.first_extent = static_cast<std::uint32_t>(extents.size());
         rare.extents = static_cast<std::uint32_t>(added.size());
-        extents.insert(extents.end(), added.begin(), added.end());
+        if (!extents.append(added.data(), added.size()))
+            return tar_reason::out_of_memory;
         rare.stored = 0;
         for (auto const& extent : added)
             rare.stored += extent.length;
@@ -117,7 +124,7 @@ public:
     [[nodiscard]] bool over_memory() const noexcept { return index_->memory_bytes() > limits_.index_bytes; }
 
     // After the last change: counts the directories in each directory, and gives back what the arrays hold in reserve.
-    void finish() {
+    [[nodiscard]] refusal finish() noexcept {
         auto& records = index_->records_;
         std::size_t live = 0;
         for (tar_record_number i = 1; i < records.size(); ++i) {
@@ -127,13 +134,15 @@ public:
             if (records[i].is_directory())
                 ++records[records[i].parent].size;
         }
-        resize_slots(live + live / 3 + 1);
-        records.shrink_to_fit();
-        index_->names_.shrink_to_fit();
-        index_->rare_.shrink_to_fit();
-        index_->extents_.shrink_to_fit();
-        index_->xattrs_.shrink_to_fit();
-        index_->xattr_bytes_.shrink_to_fit();
+        if (!resize_slots(live + live / 3 + 1))
+            return tar_reason::out_of_memory;
+        records.shrink();
+        index_->names_.shrink();
+        index_->rare_.shrink();
+        index_->extents_.shrink();
+        index_->xattrs_.shrink();
+        index_->xattr_bytes_.shrink();
+        return std::nullopt;
     }
 
 private:
@@ -142,8 +151,8 @@ private:
 
     [[nodiscard]] refusal make_first(tar_record_number directory, name_ref name, tar_record_number& made) {
         auto& slots = index_->slots_;
-        if (index_->size() + 1 > slots.size() / 4 * 3)
-            resize_slots(slots.size() * 2);
+        if (index_->size() + 1 > slots.size() / 4 * 3 && !resize_slots(slots.size() * 2))
+            return tar_reason::out_of_memory;
         auto const hash = tar_index::slot_hash(directory, name);
         std::uint64_t kept = 0;
         if (auto const over = keep_name(name.text, kept))
@@ -157,8 +166,8 @@ private:
     [[nodiscard]] refusal make_again(place known, tar_record_number& made) {
         made = index_->slots_[known.slot].record;
         bool const was_there = known.live != no_tar_record;
-        if (was_there)
-            clear(made);
+        if (was_there && !clear(made))
+            return tar_reason::out_of_memory;
         auto const old = record(made);
         if (names_beside_its_own(old) != 0) {
             record(made).is_nameless = true;
@@ -188,10 +197,12 @@ private:
         if (index_->memory_bytes() + sizeof(tar_record) > limits_.index_bytes)
             return tar_reason::over_index_bytes;
         made = static_cast<tar_record_number>(index_->size());
-        auto& added = index_->records_.emplace_back();
+        tar_record added;
         added.parent = directory;
         added.name = name;
         added.name_size = static_cast<std::uint8_t>(name_size);
+        if (!index_->records_.push(added))
+            return tar_reason::out_of_memory;
         append_child(directory, made);
         return std::nullopt;
     }
@@ -206,26 +217,34 @@ private:
         }
     }
 
-    // Takes back what hangs on a record's being what it is: a link's count, everything below a directory.
-    void clear(tar_record_number i) {
+    // Takes back what hangs on a record's being what it is: a link's count, everything below a directory. False if there is no
+    // memory for the way down.
+    [[nodiscard]] bool clear(tar_record_number i) noexcept {
         if (record(i).is_link)
-            --rare_for(index_->object_of(i)).links;
+            forget_link(i);
         if (!record(i).is_directory())
-            return;
-        std::vector<tar_record_number> directories{i};
+            return true;
+        tar_array<tar_record_number> directories;
+        if (!directories.push(i))
+            return false;
         while (!directories.empty()) {
             auto const directory = directories.back();
-            directories.pop_back();
+            directories.pop();
             for (auto child = record(directory).first_child(); child != no_tar_record; child = record(child).next) {
                 if (record(child).is_nameless)
                     continue;
                 record(child).is_nameless = true;
                 if (record(child).is_link)
-                    --rare_for(index_->object_of(child)).links;
-                else if (record(child).is_directory())
-                    directories.push_back(child);
+                    forget_link(child);
+                else if (record(child).is_directory() && !directories.push(child))
+                    return false;
             }
         }
+        return true;
+    }
+
+    void forget_link(tar_record_number link) noexcept {
+        --index_->rare_[record(index_->object_of(link)).rare].links;  // counting it made the `rare`
     }
 
     [[nodiscard]] std::uint32_t names_beside_its_own(tar_record const& of) const noexcept {
@@ -238,9 +257,11 @@ private:
         auto const after = bytes.size() + x.key.size() + x.value.size();
         if (after > limits_.xattr_bytes || after > addressable || index_->xattrs_.size() >= addressable)
             return tar_reason::over_xattr_bytes;
-        index_->xattrs_.push_back({static_cast<std::uint32_t>(bytes.size()), static_cast<std::uint32_t>(x.value.size()),
-                                   static_cast<std::uint8_t>(x.key.size())});
-        bytes.append(x.key).append(x.value);
+        tar_xattr const entry{static_cast<std::uint32_t>(bytes.size()), static_cast<std::uint32_t>(x.value.size()),
+                              static_cast<std::uint8_t>(x.key.size())};
+        if (!index_->xattrs_.push(entry) || !bytes.append(x.key.data(), x.key.size()) ||
+            !bytes.append(x.value.data(), x.value.size()))
+            return tar_reason::out_of_memory;
         ++rare.xattrs;
         return std::nullopt;
     }
@@ -253,13 +274,16 @@ private:
         slots[at] = added;
     }
 
-    // Moves every slot by the hash that it holds; no name is read. Names that are gone are left out.
-    void resize_slots(std::size_t count) {
-        std::vector<slot> old(count);
-        old.swap(index_->slots_);
-        for (auto const& s : old)
-            if (s.record != no_tar_record && !record(s.record).is_nameless)
-                insert(s);
+    // Moves every slot by the hash that it holds; no name is read. Names that are gone are left out. False if there is no memory.
+    [[nodiscard]] bool resize_slots(std::size_t count) noexcept {
+        tar_array<slot> old;
+        if (!old.fill(count, {}))
+            return false;
+        std::swap(old, index_->slots_);
+        for (std::size_t i = 0; i < old.size(); ++i)
+            if (old[i].record != no_tar_record && !record(old[i].record).is_nameless)
+                insert(old[i]);
+        return true;
     }
 
     tar_index* index_;

@@ -26,6 +26,7 @@ struct tar_limits {
 
 enum class tar_reason : std::uint8_t {
     source_failed,
+    out_of_memory,
     truncated,
     lone_zero_block,
     bad_checksum,
@@ -70,6 +71,7 @@ struct tar_reason_text {
 // In the order of tar_reason.
 inline constexpr tar_reason_text tar_reason_texts[] = {
     {errc::eio, "the source cannot be read"},
+    {errc::enomem, "there is no memory for its index"},
     {errc::ebadmsg, "the archive ends before it does"},
     {errc::ebadmsg, "one zero block with more after it"},
     {errc::ebadmsg, "the header's checksum is wrong"},

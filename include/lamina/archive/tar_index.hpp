@@ -12,10 +12,9 @@
 #include <cstdint>
 #include <limits>
 #include <span>
-#include <string>
 #include <string_view>
-#include <vector>
 
+#include <lamina/archive/tar_array.hpp>
 #include <lamina/archive/tar_sparse.hpp>
 #include <lamina/core/attributes.hpp>
 #include <lamina/core/path.hpp>
@@ -100,13 +99,13 @@ public:
     }
     // Empty for a file without holes.
     [[nodiscard]] std::span<sparse_extent const> extents_of(tar_rare const& rare) const noexcept {
-        return std::span(extents_).subspan(rare.first_extent, rare.extents);
+        return extents_.part(rare.first_extent, rare.extents);
     }
     [[nodiscard]] std::span<tar_xattr const> xattrs_of(tar_record const& record) const noexcept {
         auto const* const rare = rare_of(record);
         if (rare == nullptr)
             return {};
-        return std::span(xattrs_).subspan(rare->first_xattr, rare->xattrs);
+        return xattrs_.part(rare->first_xattr, rare->xattrs);
     }
     [[nodiscard]] std::string_view key_of(tar_xattr const& x) const noexcept {
         return {xattr_bytes_.data() + x.at, x.key_size};
@@ -198,13 +197,13 @@ private:
         }
     }
 
-    std::vector<tar_record> records_;
-    std::vector<slot> slots_;
-    std::string names_;
-    std::vector<tar_rare> rare_;
-    std::vector<sparse_extent> extents_;
-    std::vector<tar_xattr> xattrs_;
-    std::string xattr_bytes_;
+    tar_array<tar_record> records_;
+    tar_array<slot> slots_;
+    tar_array<char> names_;
+    tar_array<tar_rare> rare_;
+    tar_array<sparse_extent> extents_;
+    tar_array<tar_xattr> xattrs_;
+    tar_array<char> xattr_bytes_;
 };
 
 }  // namespace lamina::detail

@@ -56,10 +56,12 @@ struct tar_member {
     std::span<pax_xattr const> xattrs, global_xattrs;  // a key in both has its own value
 };
 
+// See tar_window for `Source`.
+template <class Source>
 class tar_reader {
 public:
     // Requires: the source outlives the reader.
-    tar_reader(any_source const& source, std::uint64_t size, tar_limits const& limits)
+    tar_reader(Source const& source, std::uint64_t size, tar_limits const& limits)
         : window_(source, size), limits_(limits), sparse_(limits) {}
 
     // The next member into `member`; false at the end of the archive, and then nothing is changed.
@@ -348,7 +350,7 @@ private:
         return id(header.number(field));
     }
 
-    tar_window window_;
+    tar_window<Source> window_;
     tar_limits limits_;
     std::uint64_t position_ = 0;  // where the next header begins
     std::uint64_t apparent_bytes_ = 0;
@@ -357,7 +359,7 @@ private:
     std::string own_text_, global_text_;
     std::optional<std::string> long_name_, long_link_;
     std::string name_, link_;
-    tar_sparse_reader sparse_;
+    tar_sparse_reader<Source> sparse_;
 };
 
 }  // namespace lamina::detail

@@ -10,16 +10,18 @@
 #include <memory>
 #include <span>
 
-#include <lamina/archive/source.hpp>
 #include <lamina/archive/tar_error.hpp>
 #include <lamina/archive/tar_header.hpp>
 #include <lamina/core/result.hpp>
 
 namespace lamina::detail {
 
+// `Source` has read_full(out, offset), as any_source. A template, like all that reads headers, so that only a program that opens an
+// archive compiles it.
+template <class Source>
 class tar_window {
 public:
-    tar_window(any_source const& source, std::uint64_t size) : source_(&source), size_(size) {}
+    tar_window(Source const& source, std::uint64_t size) : source_(&source), size_(size) {}
 
     // Of the whole source, as it was when it was opened.
     [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
@@ -72,7 +74,7 @@ private:
         return {};
     }
 
-    any_source const* source_;
+    Source const* source_;
     std::unique_ptr<std::byte[]> buffer_;
     std::uint64_t size_;
     std::uint64_t start_ = 0;
