@@ -1,5 +1,6 @@
 #include <lamina/backend/walk.hpp>
 
+#include <algorithm>
 #include <cstdlib>
 #include <functional>
 #include <new>
@@ -66,10 +67,12 @@ public:
     }
     result<std::optional<attributes>> lookup(node dir, name_ref name) {
         ++lookups;
+        longest = std::max(longest, name.text.size());
         return memory_tree::lookup(dir, name);
     }
     result<node> open_directory_at(node dir, name_ref name) {
         ++directories;
+        longest = std::max(longest, name.text.size());
         if (before_directory)
             before_directory(name.text);
         auto opened = memory_tree::open_directory_at(dir, name);
@@ -103,6 +106,7 @@ public:
 
     bool goes_down = true;
     int lookups = 0, directories = 0, opens = 0, links = 0, descents = 0;
+    std::size_t longest = 0;  // of the names that came in
     std::function<void(std::string_view)> before_directory;
 
 private:
@@ -333,6 +337,22 @@ TEST_CASE("[walk.guard.2] a target that no file system stores ends the walk") {
     CHECK(paths::status(tree, "l", links::follow).value().is_directory());
     tree.target = "../../l/../l";
     CHECK(outcome(paths::status(tree, "l", links::follow)) == errc::eloop);
+}
+
+TEST_CASE("[walk.guard.3] no name over 255 bytes reaches a primitive") {
+    watched tree;
+    tree.goes_down = false;
+    std::string const too_long(256, 'x');
+    paths::create_symlink(tree, too_long, "last").value();
+    paths::create_symlink(tree, too_long + "/x", "first").value();
+    paths::create_symlink(tree, "./" + too_long + "/x", "middle").value();
+    for (path_view const link : {path_view("last"), path_view("first"), path_view("middle")}) {
+        INFO(link.bytes());
+        CHECK(outcome(paths::status(tree, link, links::follow)) == errc::enametoolong);
+        CHECK(outcome(paths::list(tree, link)) == errc::enametoolong);
+        CHECK(outcome(paths::write(tree, link, "", 0644)) == errc::enametoolong);
+    }
+    CHECK(tree.longest <= name_max);
 }
 
 // That they compile is the test: the algorithms ask no more of a backend than its concept has.
