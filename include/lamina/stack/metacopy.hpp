@@ -17,6 +17,7 @@
 #include <variant>
 
 #include <lamina/backend/file_copy.hpp>
+#include <lamina/core/xattr.hpp>
 #include <lamina/stack/durable.hpp>
 #include <lamina/stack/lookup.hpp>
 
@@ -106,6 +107,10 @@ public:
         LAMINA_TRY(shell_, core_.fetch_attributes(id_));
         LAMINA_TRY(auto opened, core_.layers.open(0, core_.upper_node(e.parent), e.hashed_name(), open_flags::read_write));
         to_.emplace(std::get<upper_file>(std::move(opened)));
+        if (!is_cut()) {
+            LAMINA_TRY(capability_, core_.layers.get_xattr(0, core_.upper_node(e.parent), e.hashed_name(),
+                                                           xattr::file_capability));
+        }
         if (std::min(limit_, shell_.size) == 0)
             return {};
         LAMINA_CHECK(find_data(core_, id_, below_));
@@ -136,7 +141,7 @@ public:
         node const directory = core_.upper_node(e.parent);
         auto const space = core_.layers.style(0).space;
         LAMINA_CHECK(to_->resize(std::min(shell_.size, limit_)));
-        result<void> done = to_->set_times(time_change::both(shell_.atime, shell_.mtime));
+        result<void> done = put_back();
         if (done)
             done = upper.remove_xattr_at(directory, e.hashed_name(), mark::key(space, mark::metacopy));
         if (!done) {
@@ -155,11 +160,28 @@ public:
     }
 
 private:
+    // A truncation follows, to the size that the file then has already: that it is modified now shows by nothing else.
+    [[nodiscard]] bool is_cut() const noexcept { return limit_ < shell_.size; }
+
+    // What writing has taken from the file or moved.
+    [[nodiscard]] result<void> put_back() {
+        if (capability_)
+            LAMINA_CHECK(to_->set_xattr(xattr::file_capability, *capability_, xattr_flags::none));
+        LAMINA_TRY(auto const written, to_->status());
+        if (written.mode != shell_.mode)
+            LAMINA_CHECK(to_->set_mode(shell_.mode));
+        auto times = time_change::both(shell_.atime, shell_.mtime);
+        if (is_cut())
+            times.modification = time_change::action::now;
+        return to_->set_times(times);
+    }
+
     Core& core_;
     entry_id id_;
     std::uint64_t limit_;
     search<Core> below_;
     attributes shell_;
+    std::optional<std::string> capability_;
     std::optional<upper_file> to_;
     std::optional<typename Core::file_variant> from_;
 };
