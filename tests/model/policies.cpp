@@ -1,0 +1,59 @@
+// Choices that must not show: half copies, a cache that forgets at once, each durability.
+#include "model/run.hpp"
+
+namespace {
+
+template <class Choice>
+struct stack_with : model::layer_stack {
+    static constexpr std::size_t lowers = 3;
+    static model::wishes may() { return {}; }
+    static lamina::policy layer_rules() { return Choice::rules(); }
+    explicit stack_with(model::shared_trees lowers_given) : layer_stack(std::move(lowers_given), Choice::rules()) {}
+};
+
+struct half_copies {
+    static lamina::policy rules() {
+        auto rules = lamina::policy::memory();
+        rules.metacopy = lamina::metacopies::on;
+        return rules;
+    }
+};
+struct no_cache {
+    static lamina::policy rules() {
+        auto rules = lamina::policy::memory();
+        rules.cache_bytes = 0;
+        return rules;
+    }
+};
+struct half_copies_without_cache {
+    static lamina::policy rules() {
+        auto rules = half_copies::rules();
+        rules.cache_bytes = 0;
+        return rules;
+    }
+};
+struct small_cache {
+    static lamina::policy rules() {
+        auto rules = lamina::policy::memory();
+        rules.cache_bytes = 8000;
+        return rules;
+    }
+};
+template <lamina::durability How>
+struct durable {
+    static lamina::policy rules() {
+        auto rules = half_copies::rules();
+        rules.durable = How;
+        return rules;
+    }
+};
+
+}  // namespace
+
+TEST_CASE("[model.19] metadata is copied up without data") { model::compare_with_model<stack_with<half_copies>>(); }
+TEST_CASE("[model.20] a cache that keeps nothing") { model::compare_with_model<stack_with<no_cache>>(); }
+TEST_CASE("[model.21] a cache that keeps little") { model::compare_with_model<stack_with<small_cache>>(); }
+TEST_CASE("[model.22] half copies and no cache") { model::compare_with_model<stack_with<half_copies_without_cache>>(); }
+TEST_CASE("[model.23] durability none") { model::compare_with_model<stack_with<durable<lamina::durability::none>>>(); }
+TEST_CASE("[model.24] durability ordered") { model::compare_with_model<stack_with<durable<lamina::durability::ordered>>>(); }
+TEST_CASE("[model.25] durability strict") { model::compare_with_model<stack_with<durable<lamina::durability::strict>>>(); }
