@@ -195,7 +195,7 @@ public:
             ::closedir(stream);
             std::sort(names.begin(), names.end());
             if (done.code == 0)
-                done.told = fmt::format("{}", fmt::join(names, ", "));
+                done.told = joined(names, ", ");
             return done;
         });
     }

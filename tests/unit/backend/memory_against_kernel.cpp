@@ -174,7 +174,7 @@ private:
                              here.told));
     }
     static std::string text_of(place const& at) {
-        return fmt::format("{}{}/{}", at.held ? fmt::format("[{}]/", *at.held) : "", fmt::join(at.above, "/"), at.name);
+        return fmt::format("{}{}/{}", at.held ? fmt::format("[{}]/", *at.held) : "", joined(at.above, "/"), at.name);
     }
 
     void step() {
@@ -321,7 +321,7 @@ private:
 
     void fail(std::string const& what) {
         FAIL(above_ << ", seed " << seed_ << ", step " << step_ << ": " << what << "\nthe last calls:\n"
-                    << fmt::format("{}", fmt::join(done_, "\n")));
+                    << joined(done_, "\n"));
     }
 
     bool privileged_;

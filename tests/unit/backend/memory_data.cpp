@@ -228,7 +228,7 @@ TEST_CASE("[memory.data.7] copies keep holes, make holes, and share whole chunks
     CHECK(to.next_data(3 * chunk).value() == 5 * chunk);
     // Parts of chunks cannot be holes.
     CHECK(to.copy_range_from(from, 10, 2 * chunk + 10, 20).value() == 20);
-    CHECK(read_all(to, 2 * chunk + 9, 22) == "d" + std::string(20, '\0') + "d");
+    CHECK(read_all(to, 2 * chunk + 9, 22) == std::string("d").append(20, '\0').append("d"));
     CHECK(blocks(to) == 2 * 8);
     CHECK(read_all(from, 2 * chunk, chunk) == std::string(chunk, 'd'));
 }
@@ -271,7 +271,8 @@ TEST_CASE("[memory.data.8] random writes, cuts, copies and clones equal a plain 
         std::vector<pair_of_files> files;
         for (int i = 0; i < 4; ++i) {
             auto& tree = trees[i % 2];
-            files.push_back({tree.create_at(tree.root(), "f" + std::to_string(i), 0644).value(), {}});
+            files.push_back(
+                {tree.create_at(tree.root(), std::string("f").append(std::to_string(i)), 0644).value(), {}});
         }
         constexpr std::uint64_t reach = 90 * chunk;  // more than one branch of 64
         for (int step = 0; step < 1500; ++step) {

@@ -9,9 +9,7 @@
 #include <string>
 #include <vector>
 
-#include <lamina/fmt.hpp>
-
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include "memory_fixture.hpp"
 
@@ -45,6 +43,14 @@ struct description {
     return fmt::format("{} {:04o} nlink {} owner {}:{} size {} rdev {}:{}", lamina::name(is.type), is.mode, is.nlink,
                        is.uid, is.gid, is.is_directory() ? 0 : is.size, device ? is.rdev.major : 0,
                        device ? is.rdev.minor : 0);
+}
+
+template <class Strings>
+[[nodiscard]] std::string joined(Strings const& parts, std::string_view between) {
+    std::string text;
+    for (auto const& part : parts)
+        text.append(text.empty() ? std::string_view() : between).append(part);
+    return text;
 }
 
 class memory_side {
@@ -167,7 +173,7 @@ public:
                 return true;
             });
             std::sort(names.begin(), names.end());
-            return said(done, fmt::format("{}", fmt::join(names, ", ")));
+            return said(done, joined(names, ", "));
         });
     }
     answer hold(place const& at, std::size_t slot) {

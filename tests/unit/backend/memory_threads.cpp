@@ -269,7 +269,7 @@ TEST_CASE("[memory.threads.8] a tree is cloned while it changes") {
     memory_tree tree;
     auto const root = tree.root();
     for (int i = 0; i < 50; ++i)
-        tree.write(path_view::parse("f" + std::to_string(i)).value(), "text").value();
+        tree.write(path_view::parse(std::string("f").append(std::to_string(i))).value(), "text").value();
     std::atomic<bool> done{false};
     auto const failures = failures_of(3, [&](int number) {
         int failed = 0;
@@ -286,8 +286,9 @@ TEST_CASE("[memory.threads.8] a tree is cloned while it changes") {
         }
         std::mt19937 random(static_cast<unsigned>(number));
         while (!done) {
-            auto const name = "f" + std::to_string(random() % 50);
-            (void)tree.rename_at(root, name, root, "f" + std::to_string(random() % 50), rename_flags::none);
+            auto const name = std::string("f").append(std::to_string(random() % 50));
+            (void)tree.rename_at(root, name, root, std::string("f").append(std::to_string(random() % 50)),
+                                 rename_flags::none);
             if (auto file = tree.open_at(root, name, open_flags::read_write))
                 failed += file->append(bytes(std::string(random() % 9000, 'y'))) ? 0 : 1;
             if (auto file = tree.open_at(root, name, open_flags::read_write))
