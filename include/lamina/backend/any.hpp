@@ -24,7 +24,6 @@
 #include <lamina/backend/adapt/forward.hpp>
 #include <lamina/backend/any_file.hpp>
 #include <lamina/backend/concepts.hpp>
-#include <lamina/backend/content.hpp>
 #include <lamina/backend/fwd.hpp>
 #include <lamina/backend/traits.hpp>
 

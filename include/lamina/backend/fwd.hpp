@@ -35,9 +35,15 @@ class held;
 template <class F>
 class from_paths;
 
-// Adaptors. `B` is what is wrapped: a reference type where the adaptor only refers to it.
+namespace detail {
+struct passes_everything;
+}  // namespace detail
 template <class F, class Policy>
 class forwarded_file;
+template <class Derived, class Holder, class Policy = detail::passes_everything>
+class forwarding;
+
+// Adaptors. `B` is what is wrapped: a reference type where the adaptor only refers to it.
 template <class B>
 class read_only;
 template <class B>

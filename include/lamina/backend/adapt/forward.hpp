@@ -35,7 +35,7 @@
 #include <lamina/backend/adapt/call.hpp>
 #include <lamina/backend/adapt/forward_file.hpp>
 #include <lamina/backend/concepts.hpp>
-#include <lamina/backend/content.hpp>
+#include <lamina/backend/fwd.hpp>
 #include <lamina/backend/paths.hpp>
 #include <lamina/backend/remove_all.hpp>
 #include <lamina/backend/traits.hpp>
@@ -82,7 +82,7 @@ concept can_be_probed = requires(B& backend, node scratch) {
 }  // namespace detail
 
 // `Holder` has `type`, the wrapped backend, and `get()`: held<B>, or what shares one.
-template <class Derived, class Holder, class Policy = detail::passes_everything>
+template <class Derived, class Holder, class Policy>
 class forwarding : public path_interface<Derived>, public detail::forwarded_marks<typename Holder::type> {
     using B = typename Holder::type;
     static_assert(readable_backend<B>,
