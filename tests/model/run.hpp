@@ -25,11 +25,15 @@
 
 namespace model {
 
-// What went wrong, and how many steps of the part had been played.
+// What went wrong, after how many steps of which part.
 struct failure {
     std::string what;
     std::size_t steps = 0;
+    std::optional<std::size_t> lower;  // while this one was made, counted from below; else in the main part
 };
+[[nodiscard]] inline std::string to_string(failure const& f) {
+    return f.lower ? "while lower " + std::to_string(*f.lower + 1) + " from below is made: " + f.what : f.what;
+}
 
 enum class care : std::uint8_t { now_and_then, after_every_step };
 
@@ -54,20 +58,20 @@ public:
     // Plays `steps`, or as many new ones, which it adds to `steps`, as are wanted.
     [[nodiscard]] std::optional<failure> play(std::vector<step>& steps, std::size_t wanted) {
         if (auto const ready = stack_.tree().ready(); !ready)
-            return failure{"the stack does not open: " + to_string(ready.error()), 0};
+            return failure{"the stack does not open: " + lamina::to_string(ready.error()), 0, {}};
         bool const given = wanted == 0;
         for (std::size_t i = 0; i < (given ? steps.size() : wanted); ++i) {
             if (!given)
                 steps.push_back(writer_.next());
             if (auto wrong = play_one(steps[i]))
-                return failure{std::move(*wrong), i + 1};
+                return failure{std::move(*wrong), i + 1, {}};
             bool const look = how_ == care::after_every_step || i % 8 == 7;
             if (look)
                 if (auto wrong = compare())
-                    return failure{std::move(*wrong), i + 1};
+                    return failure{std::move(*wrong), i + 1, {}};
         }
         if (auto wrong = compare())
-            return failure{std::move(*wrong), steps.size()};
+            return failure{std::move(*wrong), steps.size(), {}};
         return std::nullopt;
     }
 
@@ -81,7 +85,7 @@ public:
                 parting.what = op::remove;
                 parting.a = path;
                 if (auto wrong = play_one(parting))
-                    return failure{std::move(*wrong), 0};
+                    return failure{std::move(*wrong), 0, {}};
             }
         auto const last = photograph(model_);
         close();
@@ -93,7 +97,7 @@ public:
             auto const change = lamina::time_change::both(then, then);
             model_.times(where, change, lamina::links::no_follow).value();
             if (auto const stamped = stack_.upper().times(where, change, lamina::links::no_follow); !stamped)
-                return failure{quoted(path) + " was changed and is not in the upper: " + to_string(stamped.error()), 0};
+                return failure{quoted(path) + " was changed and is not in the upper: " + lamina::to_string(stamped.error()), 0, {}};
         }
         model_.times("/", lamina::time_change::both({1, 2}, {1'100'000'000, 3})).value();
         return std::nullopt;
@@ -163,55 +167,66 @@ private:
     static inline std::uint64_t stamp_ = 0;
 };
 
-// One whole script. With `wanted`, new steps are made: so many for the main part, and fewer for each lower.
-template <class Configuration>
-[[nodiscard]] std::optional<failure> play(script& s, std::uint64_t seed, std::size_t wanted, care how) {
-    lamina::memory_tree model;
+// Plays the parts of a script that make the lowers, on `model` too. With `wanted`, new steps are made.
+[[nodiscard]] inline std::optional<failure> make_lowers(script& s, std::uint64_t seed, std::size_t wanted, care how,
+                                                        wishes const& may, lamina::policy const& rules,
+                                                        lamina::memory_tree& model, shared_trees& lowers) {
     model.times("/", lamina::time_change::both({1, 2}, {1'000'000'000, 3})).value();
-    auto const may = Configuration::may();
-    s.lowers.resize(Configuration::lowers);
-    shared_trees lowers;
-    for (std::size_t i = 0; i < Configuration::lowers; ++i) {
-        layer_stack stack(lowers, Configuration::layer_rules());
+    for (std::size_t i = 0; i < s.lowers.size(); ++i) {
+        layer_stack stack(lowers, rules);
         part<layer_stack> round(stack, model, seed * 100 + i + 1, may, how);
-        auto failed = round.play(s.lowers[i], wanted == 0 ? 0 : 10 + 60 / Configuration::lowers);
+        auto failed = round.play(s.lowers[i], wanted == 0 ? 0 : 10 + 60 / s.lowers.size());
         if (!failed)
             failed = round.end_layer();
         if (failed) {
             s.lowers.resize(i + 1);
             s.main.clear();
-            failed->what = "while lower " + std::to_string(i + 1) + " from below is made: " + failed->what;
+            failed->lower = i;
             round.close();
             return failed;
         }
         lowers.insert(lowers.begin(), stack.shared_upper());
     }
-    Configuration stack(lowers);
-    auto const lowers_before = stack.lower_images();
-    part<Configuration> main(stack, model, seed * 100, may, how);
-    auto failed = main.play(s.main, wanted);
-    main.close();
-    if (failed)
-        return failed;
-    auto const lowers_after = stack.lower_images();
-    for (std::size_t i = 0; i < lowers_before.size(); ++i)
-        if (auto const wrong = differences(lowers_before[i], lowers_after[i]); !wrong.empty())
-            return failure{"lower " + std::to_string(i + 1) + " was written to: " + wrong.front(), s.main.size()};
     return std::nullopt;
 }
 
-// Takes away from a failing script whatever it fails without. The failure may become another one on the way.
+// Which lower is not as it was.
+[[nodiscard]] inline std::optional<failure> judge_lowers(std::vector<image> const& before, std::vector<image> const& after,
+                                                         std::size_t steps) {
+    for (std::size_t i = 0; i < before.size(); ++i)
+        if (auto const wrong = differences(before[i], after[i]); !wrong.empty())
+            return failure{"lower " + std::to_string(i + 1) + " from above was written to: " + wrong.front(), steps, {}};
+    return std::nullopt;
+}
+
+// One whole script. With `wanted`, new steps are made: so many for the main part, and fewer for each lower.
 template <class Configuration>
-[[nodiscard]] failure shrink(script& s, failure last) {
+[[nodiscard]] std::optional<failure> play(script& s, std::uint64_t seed, std::size_t wanted, care how) {
+    lamina::memory_tree model;
+    shared_trees lowers;
+    auto const may = Configuration::may();
+    s.lowers.resize(Configuration::lowers);
+    if (auto failed = make_lowers(s, seed, wanted, how, may, Configuration::layer_rules(), model, lowers))
+        return failed;
+    Configuration stack(lowers);
+    auto const before = stack.lower_images();
+    part<Configuration> main(stack, model, seed * 100, may, how);
+    auto failed = main.play(s.main, wanted);
+    main.close();
+    return failed ? failed : judge_lowers(before, stack.lower_images(), s.main.size());
+}
+
+// Takes away from a failing script whatever it fails without. The failure may become another one on the way.
+// `play_it(script&, care)` plays it.
+template <class Play>
+[[nodiscard]] failure shrink(script& s, failure last, Play&& play_it) {
     care how = care::after_every_step;
     auto const fails = [&](script const& candidate) {
         script copy = candidate;
-        auto failed = play<Configuration>(copy, 0, 0, how);
+        auto failed = play_it(copy, how);
         if (!failed)
             return false;
-        auto& where = copy.main.empty() && !copy.lowers.empty() && failed->what.starts_with("while lower")
-                          ? copy.lowers.back()
-                          : copy.main;
+        auto& where = failed->lower ? copy.lowers[*failed->lower] : copy.main;
         if (failed->steps < where.size() && failed->steps != 0)
             where.resize(failed->steps);
         s = std::move(copy);
@@ -261,23 +276,29 @@ template <class Configuration>
     return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
 }
 
-template <class Configuration>
-void compare_with_model() {
+// Scripts of `length` steps from LAMINA_SEED on, for about `seconds` or as many steps as LAMINA_STEPS says.
+// `play_it(script&, seed, wanted, care)` plays one.
+template <class Play>
+void play_scripts(std::size_t length, int seconds, Play&& play_it) {
     auto const first = number_from("LAMINA_SEED", 1);
     auto const wanted = number_from("LAMINA_STEPS", 0);
-    constexpr std::size_t steps_of_one = 150;
-    auto const end = std::chrono::steady_clock::now() + std::chrono::seconds(4);
+    auto const end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
     std::uint64_t played = 0;
     for (auto seed = first; wanted != 0 ? played < wanted : seed == first || std::chrono::steady_clock::now() < end; ++seed) {
         script s;
-        auto failed = play<Configuration>(s, seed, steps_of_one, care::now_and_then);
-        played += steps_of_one;
+        auto failed = play_it(s, seed, length, care::now_and_then);
+        played += length;
         if (failed) {
-            auto const last = shrink<Configuration>(s, *failed);
-            FAIL("LAMINA_SEED=" << seed << "\n" << to_string(s) << "  " << last.what);
+            auto const last = shrink(s, *failed, [&](script& again, care how) { return play_it(again, seed, 0, how); });
+            FAIL("LAMINA_SEED=" << seed << "\n" << to_string(s) << "  " << to_string(last));
         }
     }
     CHECK(played > 0);
+}
+
+template <class Configuration>
+void compare_with_model() {
+    play_scripts(150, 4, play<Configuration>);
 }
 
 }  // namespace model
