@@ -78,13 +78,15 @@ template <readable_file From, writable_file To>
     }
     std::uint64_t size = known.size;
     for (std::uint64_t offset = 0; offset < size;) {
-        LAMINA_TRY(std::uint64_t const data, from.next_data(offset));
+        LAMINA_TRY(std::uint64_t const claimed_data, from.next_data(offset));
+        std::uint64_t const data = std::max(claimed_data, offset);
         if (data >= size)
             break;
         LAMINA_TRY(std::uint64_t const claimed_hole, from.next_hole(data));
-        // A hole that does not lie after the data it ends is against the contract; the rest counts as data then.
+        // A hole that does not lie after the data that it ends is against the contract; the rest counts as data then, so
+        // that each round makes way.
         std::uint64_t const hole = claimed_hole > data ? std::min(claimed_hole, size) : size;
-        LAMINA_TRY(offset, detail::copy_run(from, to, std::max(data, offset), hole, direct, buffer));
+        LAMINA_TRY(offset, detail::copy_run(from, to, data, hole, direct, buffer));
         if (offset < hole)
             size = offset;
     }
