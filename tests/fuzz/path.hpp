@@ -1,5 +1,5 @@
-// What must hold for path::parse, path_view and judge_name whatever bytes they are given, compared with a second, plainer way to say
-// it. Used by the fuzzer (path.cpp) and by the replay of the corpus (replay.cpp).
+// What must hold for path::parse, path_view and judge_name whatever bytes they are given, compared with a second,
+// plainer way to say it. Used by the fuzzer (path.cpp) and by the replay of the corpus (replay.cpp).
 #pragma once
 
 #include <cstddef>

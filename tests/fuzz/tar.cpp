@@ -1,5 +1,5 @@
-// libFuzzer over tar_layer: fuzz_tar [-dict=...] [corpus]. The mutator keeps checksums and the lengths of pax records right most of the
-// time, since an archive with a wrong one is refused before anything interesting happens.
+// libFuzzer over tar_layer: fuzz_tar [-dict=...] [corpus]. The mutator keeps checksums and the lengths of pax records
+// right most of the time, since an archive with a wrong one is refused before anything interesting happens.
 #include "fuzz/tar.hpp"
 #include "unit/archive/tar_maker.hpp"
 
@@ -54,7 +54,8 @@ void repair_records(std::string& bytes, std::size_t header) {
 
 extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t* data, std::size_t size, std::size_t max_size);
 
-extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t max_size, unsigned seed) {
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t max_size,
+                                               unsigned seed) {
     std::minstd_rand random(seed);
     auto const one_in = [&](unsigned n) { return random() % n == 0; };
     std::string bytes(reinterpret_cast<char const*>(data), size);
@@ -65,8 +66,8 @@ extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t s
         bytes[header + 156] = kinds[random() % kinds.size()];
     } else if (!headers.empty() && one_in(3)) {
         // Few names, so that members meet: a file over a directory, a link to what is replaced, something below a link.
-        constexpr std::string_view names[] = {"a", "b", "d", "d/a", "d/b", "d/d/a", "l", "l/x", "d/", "./", "./d", "a/x",
-                                              "..", "/a", "a//b", ".wh.", ".wh.a", "d/../a"};
+        constexpr std::string_view names[] = {"a",  "b",   "d",   "d/a", "d/b", "d/d/a", "l",    "l/x",   "d/",
+                                              "./", "./d", "a/x", "..",  "/a",  "a//b",  ".wh.", ".wh.a", "d/../a"};
         auto const header = headers[random() % headers.size()];
         std::string name(names[random() % std::size(names)]);
         name.resize(100);

@@ -1,5 +1,5 @@
-// What must hold for tar_layer whatever bytes it is given: an error that says where, or a tree that agrees with itself and can be read
-// to the last byte. Used by the fuzzer (tar.cpp) and by the replay of the corpus (replay.cpp).
+// What must hold for tar_layer whatever bytes it is given: an error that says where, or a tree that agrees with
+// itself and can be read to the last byte. Used by the fuzzer (tar.cpp) and by the replay of the corpus (replay.cpp).
 #pragma once
 
 #include <algorithm>

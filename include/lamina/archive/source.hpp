@@ -1,7 +1,7 @@
-// Where the bytes of an archive come from: anything that can be read at an offset and knows its size. A blob on disk is one
-// (through the file handle of any backend), bytes in memory are one, and a compressed blob is one as soon as something can
-// decompress it from any offset. The archive code reads through this and never maps: a source that shrinks under a mapping
-// kills the process, one that shrinks under a read is an error.
+// Where the bytes of an archive come from: anything that can be read at an offset and knows its size. A blob on disk
+// is one (through the file handle of any backend), bytes in memory are one, and a compressed blob is one as soon as
+// something can decompress it from any offset. The archive code reads through this and never maps: a source that
+// shrinks under a mapping kills the process, one that shrinks under a read is an error.
 //
 // Concurrency: a source is read from many threads at once, as a file handle is.
 #pragma once
@@ -19,8 +19,8 @@
 
 namespace lamina {
 
-//   read_at(out, offset)   bytes read, into the front of `out`; fewer than asked, also where there are more, as read(2);
-//                          0 at or past the end.
+//   read_at(out, offset)   bytes read, into the front of `out`; as read(2) it may give fewer than asked, also where there
+//                          are more. 0 at or past the end.
 //   size()                 of the whole; asked once, when an archive is opened.
 template <class S>
 concept byte_source = std::movable<S> && requires(S& source, std::span<std::byte> out, std::uint64_t offset) {
@@ -75,8 +75,8 @@ private:
 
 namespace detail {
 
-// Any source behind one pointer, so that an archive's type does not depend on where its bytes lie. One indirect call per read,
-// beside a system call or a copy.
+// Any source behind one pointer, so that an archive's type does not depend on where its bytes lie. One indirect call
+// per read, beside a system call or a copy.
 class any_source {
 public:
     // Not asked of itself: whether it is a source would then depend on whether it is a source.

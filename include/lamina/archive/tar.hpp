@@ -1,16 +1,17 @@
-// A layer blob (an uncompressed tar) as a backend, without extracting it: one pass over the headers makes an index, and data
-// is read where it lies.
+// A layer blob (an uncompressed tar) as a backend, without extracting it: one pass over the headers makes an index,
+// and data is read where it lies.
 //
-// What it reads: v7, ustar, pax and GNU archives, with long names, hard links, devices, sparse files in all of GNU's formats,
-// times with nanoseconds before 1970 and after 2038, extended attributes as star, GNU tar and libarchive write them. Names are
-// as the archive has them: what `.wh.` means is the overlay's business. What it refuses, and why, stands in tar_reader.hpp (the
-// format) and in tar_build.hpp (the tree).
+// What it reads: v7, ustar, pax and GNU archives, with long names, hard links, devices, sparse files in all of GNU's
+// formats, times with nanoseconds before 1970 and after 2038, extended attributes as star, GNU tar and libarchive
+// write them. Names are as the archive has them: what `.wh.` means is the overlay's business. What it refuses, and
+// why, stands in tar_reader.hpp (the format) and in tar_build.hpp (the tree).
 //
-// An archive has no access time unless pax gives one, and no change time: both are then the modification time. Inode numbers
-// depend on nothing but the archive. A directory has 2 and the number of directories in it as its link count, and the size 0.
+// An archive has no access time unless pax gives one, and no change time: both are then the modification time. Inode
+// numbers depend on nothing but the archive. A directory has 2 and the number of directories in it as its link count,
+// and the size 0.
 //
-// Concurrency: a layer never changes; every call may be made from any thread and takes no lock. Nodes need not be held: retain
-// and release do nothing. Copies of a layer share everything.
+// Concurrency: a layer never changes; every call may be made from any thread and takes no lock. Nodes need not be
+// held: retain and release do nothing. Copies of a layer share everything.
 #pragma once
 
 #include <cstddef>
@@ -37,12 +38,12 @@ namespace lamina {
 class tar_layer : public path_interface<tar_layer> {
 public:
     using file_type = tar_file;
-    // `.wh.NAME` deletes NAME in the layers below, as in the images that come as archives; lamina::marked says otherwise. The
-    // value is whiteout_format::aufs, whose name belongs to a room that archive does not know.
+    // `.wh.NAME` deletes NAME in the layers below, as in the images that come as archives; lamina::marked says
+    // otherwise. The value is whiteout_format::aufs, whose name belongs to a room that archive does not know.
     static constexpr whiteout_format usual_marks{2};
 
-    // Reads all headers of the archive that `source` holds. What the source holds must not change afterwards: a part that
-    // vanishes is an error when it is read, a part that is overwritten is not noticed.
+    // Reads all headers of the archive that `source` holds. What the source holds must not change afterwards: a part
+    // that vanishes is an error when it is read, a part that is overwritten is not noticed.
     //     auto layer = tar_layer::open(posix_file(...));
     //     auto layer = tar_layer::open(memory_source(bytes));
     // Errors: see tar_reason; each says at which byte, and for which member.
@@ -166,7 +167,8 @@ public:
     }
 
 private:
-    explicit tar_layer(std::shared_ptr<detail::tar_contents const> contents) noexcept : contents_(std::move(contents)) {}
+    explicit tar_layer(std::shared_ptr<detail::tar_contents const> contents) noexcept
+        : contents_(std::move(contents)) {}
 
     [[nodiscard]] static node node_of(detail::tar_record_number i) noexcept { return static_cast<node>(i); }
     [[nodiscard]] static detail::tar_record_number number_of(node n) noexcept {

@@ -1,6 +1,6 @@
-// A growing array of plain values. Like std::vector, but growing and shrinking moves whole pages where they lie (realloc) instead of
-// copying a hundred thousand records, a failure to get memory is an answer instead of an exception, and a header that uses
-// six of them stays cheap to compile.
+// A growing array of plain values. Like std::vector, but growing and shrinking moves whole pages where they lie
+// (realloc) instead of copying a hundred thousand records, a failure to get memory is an answer instead of an
+// exception, and a header that uses six of them stays cheap to compile.
 //
 // Concurrency: as a std::vector.
 #pragma once
@@ -43,7 +43,8 @@ public:
         return {data_ + first, count};
     }
 
-    // Adds at the end. False, and nothing changed, if there is no memory. Requires: `added` does not point into the array.
+    // Adds at the end. False, and nothing changed, if there is no memory. Requires: `added` does not point into the
+    // array.
     [[nodiscard]] bool append(T const* added, std::size_t count) noexcept {
         if (count > capacity_ - size_ && !grow(count))
             return false;

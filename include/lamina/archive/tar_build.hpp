@@ -1,12 +1,14 @@
 // From members to a tree: which names a layer may have, and what happens where two members meet.
 //
 // Decided here, as an extraction that never follows a link would do it:
-// - The last member of a name wins. A directory that is met again takes the attributes of the later member and keeps its
-//   children; anything else in the place of a directory drops what was in it.
+// - The last member of a name wins. A directory that is met again takes the attributes of the later member and keeps
+//   its children; anything else in the place of a directory drops what was in it.
 // - A directory that only the names of others imply has mode 0755, owner root, and the time 0.
-// - A member below something that is not a directory is refused, not put in its place: applying the layer would fail there.
-// - A hard link leads to a member that came before it, of any type but a directory. One that leads to itself changes nothing.
-//   Replacing the member that it leads to leaves the link with the old object. Attributes that the link carries are not read.
+// - A member below something that is not a directory is refused, not put in its place: applying the layer would fail
+//   there.
+// - A hard link leads to a member that came before it, of any type but a directory. One that leads to itself changes
+//   nothing. Replacing the member that it leads to leaves the link with the old object. Attributes that the link
+//   carries are not read.
 // - Names are judged before anything is made of them. "." as a component is skipped, wherever it stands.
 //
 // Concurrency: belongs to one thread.
@@ -27,8 +29,8 @@
 
 namespace lamina::detail {
 
-// What is wrong with one component of a member's name, "." apart. The bare whiteout prefixes would hide a name that no entry
-// can have.
+// What is wrong with one component of a member's name, "." apart. The bare whiteout prefixes would hide a name that
+// no entry can have.
 [[nodiscard]] inline std::optional<tar_reason> judge_tar_component(std::string_view name) noexcept {
     if (name.empty())
         return tar_reason::empty_component;
@@ -103,7 +105,8 @@ private:
                 return wrong;
             if (is_there && edit_.index().object_of(known.live) == object)
                 return std::nullopt;
-            // Counted before what has the name goes: that may be the directory of the object's own name, and the object stays.
+            // Counted before what has the name goes: that may be the directory of the object's own name, and the
+            // object stays.
             auto* const rare = edit_.rare_for(object);
             if (rare == nullptr)
                 return tar_reason::out_of_memory;
@@ -152,8 +155,8 @@ private:
                     return wrong;
             where.name = component;
         }
-        // What is remembered is where the last member lies, so that no member can drop it: it drops at most what lies below. A
-        // name like "a/b/." lies in "a", which is not its text before the last slash.
+        // What is remembered is where the last member lies, so that no member can drop it: it drops at most what lies
+        // below. A name like "a/b/." lies in "a", which is not its text before the last slash.
         last_parent_.assign(last == "." ? std::string_view() : parent);
         last_directory_ = last == "." ? tar_root : where.directory;
         return std::nullopt;

@@ -1,9 +1,10 @@
-// Changes to the tree of an archive while it is built: a record made, or made again for a name that has had one; what records
-// have beside themselves; and the limits of what all of it may take. What a member means is decided in tar_build.hpp.
+// Changes to the tree of an archive while it is built: a record made, or made again for a name that has had one; what
+// records have beside themselves; and the limits of what all of it may take. What a member means is decided in
+// tar_build.hpp.
 //
-// A name that a later member takes keeps its record, so that replacing costs no memory. Two things part a name from its record:
-// a hard link that still needs the object in it, and the loss of the directory that the name was in, after which only the
-// name itself, made again, finds the record.
+// A name that a later member takes keeps its record, so that replacing costs no memory. Two things part a name from
+// its record: a hard link that still needs the object in it, and the loss of the directory that the name was in,
+// after which only the name itself, made again, finds the record.
 //
 // Concurrency: belongs to one thread.
 #pragma once
@@ -58,7 +59,8 @@ public:
     // A record for a name, in the place of what has the name now: an empty directory, attributes all 0.
     // Requires: `known` is what find() tells of this name.
     [[nodiscard]] refusal make(tar_record_number directory, name_ref name, place known, tar_record_number& made) {
-        auto const wrong = known.slot == tar_index::no_slot ? make_first(directory, name, made) : make_again(known, made);
+        auto const wrong =
+            known.slot == tar_index::no_slot ? make_first(directory, name, made) : make_again(known, made);
         if (!wrong)
             record(made).set_children(no_tar_record, no_tar_record);
         return wrong;
@@ -104,7 +106,8 @@ public:
     }
 
     // The attributes of one object: its own, and the global ones that it does not have itself.
-    [[nodiscard]] refusal keep_xattrs(std::span<pax_xattr const> own, std::span<pax_xattr const> global, tar_rare& rare) {
+    [[nodiscard]] refusal keep_xattrs(std::span<pax_xattr const> own, std::span<pax_xattr const> global,
+                                      tar_rare& rare) {
         rare.first_xattr = static_cast<std::uint32_t>(index_->xattrs_.size());
         rare.xattrs = 0;
         for (auto const& x : own)
@@ -217,8 +220,8 @@ private:
         }
     }
 
-    // Takes back what hangs on a record's being what it is: a link's count, everything below a directory. False if there is no
-    // memory for the way down.
+    // Takes back what hangs on a record's being what it is: a link's count, everything below a directory. False if
+    // there is no memory for the way down.
     [[nodiscard]] bool clear(tar_record_number i) noexcept {
         if (record(i).is_link)
             forget_link(i);
@@ -274,7 +277,8 @@ private:
         slots[at] = added;
     }
 
-    // Moves every slot by the hash that it holds; no name is read. Names that are gone are left out. False if there is no memory.
+    // Moves every slot by the hash that it holds; no name is read. Names that are gone are left out. False if there
+    // is no memory.
     [[nodiscard]] bool resize_slots(std::size_t count) noexcept {
         tar_array<slot> old;
         if (!old.fill(count, {}))

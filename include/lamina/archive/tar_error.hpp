@@ -1,5 +1,5 @@
-// How an archive is refused: the limits that its reader sets, the reasons, and an error that says where. An archive is opened
-// whole or not at all; what cannot be read as one unambiguous tree is refused here, not repaired.
+// How an archive is refused: the limits that its reader sets, the reasons, and an error that says where. An archive
+// is opened whole or not at all; what cannot be read as one unambiguous tree is refused here, not repaired.
 #pragma once
 
 #include <cstddef>
@@ -11,8 +11,9 @@
 
 namespace lamina {
 
-// What an archive may cost the process that opens it. The defaults take any image layer in use today and bound what a hostile
-// one can claim: a hundred bytes of sparse map can stand for exabytes of zeros, and no byte of the archive says so.
+// What an archive may cost the process that opens it. The defaults take any image layer in use today and bound what a
+// hostile one can claim: a hundred bytes of sparse map can stand for exabytes of zeros, and no byte of the archive
+// says so.
 struct tar_limits {
     std::uint32_t objects = 16'000'000;                             // members, and directories that their names imply
     std::uint64_t index_bytes = std::uint64_t{4} << 30;             // memory that the index takes
@@ -118,8 +119,8 @@ static_assert(sizeof(tar_reason_texts) / sizeof(tar_reason_texts[0]) ==
     return detail::tar_reason_texts[static_cast<std::uint8_t>(reason)].sentence;
 }
 
-// `offset` is where the header block of the member begins, or the block that is damaged or missing. `member` is its name as
-// the archive has it, unchecked; empty where the damage lies before the name or in it.
+// `offset` is where the header block of the member begins, or the block that is damaged or missing. `member` is its
+// name as the archive has it, unchecked; empty where the damage lies before the name or in it.
 struct tar_error {
     error what;
     std::uint64_t offset = 0;
@@ -138,8 +139,9 @@ struct tar_error {
     friend bool operator==(tar_error const& a, tar_reason b) noexcept { return a.reason == b; }
 };
 
-// One line for people: "tar: at byte 1536, member 'a/../b': the name has the component '..' (EINVAL)". Control characters,
-// quotes and backslashes of the name are written as \ooo, since the name is hostile until it has been judged.
+// One line for people: "tar: at byte 1536, member 'a/../b': the name has the component '..' (EINVAL)". Control
+// characters, quotes and backslashes of the name are written as \ooo, since the name is hostile until it has been
+// judged.
 [[nodiscard]] inline std::string to_string(tar_error const& e) {
     constexpr std::size_t shown_max = 256;
     std::string text = "tar: at byte " + std::to_string(e.offset);

@@ -1,8 +1,8 @@
-// An open regular file of an archive: a range of the source, or the ranges between its holes. Nothing is copied out of the
-// archive but what is read.
+// An open regular file of an archive: a range of the source, or the ranges between its holes. Nothing is copied out
+// of the archive but what is read.
 //
-// A source that has become shorter since the archive was opened makes reads eio, as does one that fails; it never makes them
-// short, which would say that the file ends there.
+// A source that has become shorter since the archive was opened makes reads eio, as does one that fails; it never
+// makes them short, which would say that the file ends there.
 //
 // Concurrency: any member from any thread, no lock. A file keeps what it reads alive, also beyond its layer.
 #pragma once

@@ -53,9 +53,9 @@ inline constexpr std::size_t extension_continues = 504;
     return (size + (tar_block_size - 1)) / tar_block_size * tar_block_size;
 }
 
-// Octal digits after optional spaces, ended by a space, a NUL or the field's end (nothing at all is 0); or, with the first
-// bit set, a big-endian two's complement number in the bits that remain, as GNU tar and star write what octal cannot hold.
-// Empty if it is neither, or does not fit.
+// Octal digits after optional spaces, ended by a space, a NUL or the field's end (nothing at all is 0); or, with the
+// first bit set, a big-endian two's complement number in the bits that remain, as GNU tar and star write what octal
+// cannot hold. Empty if it is neither, or does not fit.
 [[nodiscard]] constexpr std::optional<std::int64_t> parse_tar_number(std::string_view field) noexcept {
     if (field.empty())
         return 0;
@@ -102,7 +102,8 @@ public:
         return true;
     }
 
-    // The sum of all bytes with the checksum's own as spaces. Old writers added them up as signed characters: both sums count.
+    // The sum of all bytes with the checksum's own as spaces. Old writers added them up as signed characters: both
+    // sums count.
     [[nodiscard]] bool checksum_holds() const noexcept {
         auto const stored = number(tar_fields::checksum);
         if (!stored)
@@ -129,7 +130,9 @@ public:
     }
 
     [[nodiscard]] char type() const noexcept { return block_[tar_fields::type]; }
-    [[nodiscard]] bool is_ustar() const noexcept { return text_of(tar_fields::magic) == std::string_view("ustar\0", 6); }
+    [[nodiscard]] bool is_ustar() const noexcept {
+        return text_of(tar_fields::magic) == std::string_view("ustar\0", 6);
+    }
 
     [[nodiscard]] std::optional<std::int64_t> number(tar_field f) const noexcept {
         return parse_tar_number(text_of(f));

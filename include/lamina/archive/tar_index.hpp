@@ -1,9 +1,10 @@
-// The tree of an archive: one record per name, with all that stat(2) tells, in arrays that are addressed by 32-bit numbers. A
-// name costs 56 bytes, its own bytes, and 11 in a table that finds it by directory and name in one probe or two; attributes
-// that few members have (access times, extended attributes, maps, further links) lie beside it.
+// The tree of an archive: one record per name, with all that stat(2) tells, in arrays that are addressed by 32-bit
+// numbers. A name costs 56 bytes, its own bytes, and 11 in a table that finds it by directory and name in one probe
+// or two; attributes that few members have (access times, extended attributes, maps, further links) lie beside it.
 //
-// A hard link is a record that names the record of the object; both are then one inode, whose number is the latter's position
-// and one. A record whose name was taken away by a later member, while links keep its object, stays without a name.
+// A hard link is a record that names the record of the object; both are then one inode, whose number is the latter's
+// position and one. A record whose name was taken away by a later member, while links keep its object, stays without
+// a name.
 //
 // Concurrency: built by one thread (tar_build.hpp), never changed afterwards, read by any number without a lock.
 #pragma once
@@ -114,7 +115,8 @@ public:
         return {xattr_bytes_.data() + x.at + x.key_size, x.value_size};
     }
 
-    // A file that is all hole has a map too, an empty one: the difference between it and a file without a map is `stored`.
+    // A file that is all hole has a map too, an empty one: the difference between it and a file without a map is
+    // `stored`.
     [[nodiscard]] static bool is_sparse(tar_record const& record, tar_rare const* rare) noexcept {
         return rare != nullptr && record.type == file_type::regular && rare->stored != record.size;
     }

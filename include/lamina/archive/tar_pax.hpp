@@ -1,9 +1,10 @@
-// The records of a pax extended header: "LENGTH KEYWORD=VALUE\n", values of any bytes. What they give to a member: its name,
-// link target, size, owner and times, extended attributes (as star and GNU tar, and as libarchive write them), and the map of a
-// sparse file (GNU, 0.0 and 0.1, and what announces 1.0).
+// The records of a pax extended header: "LENGTH KEYWORD=VALUE\n", values of any bytes. What they give to a member:
+// its name, link target, size, owner and times, extended attributes (as star and GNU tar, and as libarchive write
+// them), and the map of a sparse file (GNU, 0.0 and 0.1, and what announces 1.0).
 //
-// Not read, because a backend has no place for it: names of users and groups, comments, character sets (names are bytes),
-// ACLs as text, SELinux labels outside SCHILY.xattr. A keyword that is none of these is no error: that is how pax grows.
+// Not read, because a backend has no place for it: names of users and groups, comments, character sets (names are
+// bytes), ACLs as text, SELinux labels outside SCHILY.xattr. A keyword that is none of these is no error: that is how
+// pax grows.
 #pragma once
 
 #include <cstddef>
@@ -75,9 +76,9 @@ public:
     std::vector<pax_xattr> xattrs;
     pax_sparse sparse;
 
-    // Reads the records of one header into what is known already: a later record of one keyword wins. Of a global header only
-    // owner, times and attributes are taken; a name or a size for all members alike is refused.
-    // Returns what is wrong, if anything is.
+    // Reads the records of one header into what is known already: a later record of one keyword wins. Of a global
+    // header only owner, times and attributes are taken; a name or a size for all members alike is refused. Returns
+    // what is wrong, if anything is.
     [[nodiscard]] std::optional<tar_reason> read(std::string_view bytes, bool global, tar_limits const& limits) {
         while (!bytes.empty()) {
             auto const space = bytes.substr(0, 20).find(' ');
@@ -184,7 +185,8 @@ private:
         return std::nullopt;
     }
 
-    // A key that no file of this system can have (macOS knows some without a namespace) is left out: nobody could ask for it.
+    // A key that no file of this system can have (macOS knows some without a namespace) is left out: nobody could ask
+    // for it.
     outcome take_xattr(std::string key, std::string value, tar_limits const& limits) {
         if (key.empty() || value.size() > xattr_size_max)
             return tar_reason::bad_xattr;
@@ -230,7 +232,8 @@ private:
         else if (keyword == "numbytes" && sparse.pending_offset) {
             if (sparse.ranges.size() >= limits.sparse_extents)
                 return tar_reason::over_sparse_extents;
-            sparse.ranges.push_back({static_cast<std::uint64_t>(*sparse.pending_offset), static_cast<std::uint64_t>(*number)});
+            sparse.ranges.push_back(
+                {static_cast<std::uint64_t>(*sparse.pending_offset), static_cast<std::uint64_t>(*number)});
             sparse.pending_offset.reset();
         } else {
             return tar_reason::bad_sparse_map;

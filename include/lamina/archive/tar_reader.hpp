@@ -1,18 +1,20 @@
 // The members of an archive, one after another, in one pass: header blocks, and the extended headers before them put
 // together into one description each. What a name means for the tree is not judged here (tar_build.hpp does).
 //
-// Order, for each member: pax and GNU extended headers, until a header block of the member itself; its type and how much data it
-// claims, compared with what the source holds, before anything is believed that could cost memory; then name, owner, times;
-// last the map of a sparse file (tar_sparse_reader.hpp).
+// Order, for each member: pax and GNU extended headers, until a header block of the member itself; its type and how
+// much data it claims, compared with what the source holds, before anything is believed that could cost memory; then
+// name, owner, times; last the map of a sparse file (tar_sparse_reader.hpp).
 //
 // Decided here:
-// - The end is two zero blocks, and whatever comes after them is ignored; or the end of the source where a header would
-//   begin, or after one zero block there. One zero block with more after it is damage: GNU tar stops there and loses the rest.
-// - A type that nobody defined is a regular file, as POSIX says. A name with a slash at its end makes a regular file a directory,
-//   as in v7; if it has data, it is refused, because readers do not agree on where the next header is.
+// - The end is two zero blocks, and whatever comes after them is ignored; or the end of the source where a header
+//   would begin, or after one zero block there. One zero block with more after it is damage: GNU tar stops there and
+//   loses the rest.
+// - A type that nobody defined is a regular file, as POSIX says. A name with a slash at its end makes a regular file
+//   a directory, as in v7; if it has data, it is refused, because readers do not agree on where the next header is.
 // - Links, devices, directories and fifos have no data, whatever their size says.
 // - Two extended headers that would both name a member are refused: readers do not agree on which one counts.
-// - GNU's incremental dumps are read as directories, volume labels are skipped, members continued from another volume refused.
+// - GNU's incremental dumps are read as directories, volume labels are skipped, members continued from another volume
+//   refused.
 //
 // Concurrency: belongs to one thread.
 #pragma once

@@ -1,8 +1,8 @@
-// The map of a sparse file: which ranges of it the archive holds. Four spellings of it exist (see tar_reader.hpp for where
-// each is found); whatever the spelling, the same is demanded of it here.
+// The map of a sparse file: which ranges of it the archive holds. Four spellings of it exist (tar_sparse_reader.hpp tells
+// where each is found); whatever the spelling, the same is demanded of it here.
 //
-// The ranges lie in the archive one directly behind another. GNU tar pads each to a whole block, which is the same as long as
-// all but the last are whole blocks, and they are in everything that it writes.
+// The ranges lie in the archive one directly behind another. GNU tar pads each to a whole block, which is the same as
+// long as all but the last are whole blocks, and they are in everything that it writes.
 #pragma once
 
 #include <cstddef>
@@ -25,11 +25,12 @@ struct sparse_extent {
     std::uint64_t stored;  // where its bytes begin in the source
 };
 
-// Places `ranges` behind one another from `stored` on. False unless they are in order, do not overlap, end within the file,
-// and use exactly the `stored_size` bytes that are there. Ranges of nothing (writers end a map with one) are left out, ranges
-// that touch become one.
-[[nodiscard]] inline bool lay_out_sparse(std::span<sparse_range const> ranges, std::uint64_t file_size, std::uint64_t stored,
-                                         std::uint64_t stored_size, std::vector<sparse_extent>& extents) {
+// Places `ranges` behind one another from `stored` on. False unless they are in order, do not overlap, end within the
+// file, and use exactly the `stored_size` bytes that are there. Ranges of nothing (writers end a map with one) are
+// left out, ranges that touch become one.
+[[nodiscard]] inline bool lay_out_sparse(std::span<sparse_range const> ranges, std::uint64_t file_size,
+                                         std::uint64_t stored, std::uint64_t stored_size,
+                                         std::vector<sparse_extent>& extents) {
     extents.clear();
     std::uint64_t end = 0;
     std::uint64_t used = 0;
@@ -49,8 +50,8 @@ struct sparse_extent {
     return used == stored_size;
 }
 
-// A map written as decimal numbers, each ended by `separator`: offset, length, offset, length, ... In GNU's 1.0 the number of
-// pairs comes first; then what follows it belongs to somebody else.
+// A map written as decimal numbers, each ended by `separator`: offset, length, offset, length, ... In GNU's 1.0 the
+// number of pairs comes first; then what follows it belongs to somebody else.
 class sparse_map_text {
 public:
     enum class state : std::uint8_t { more, done, bad, over_limit };
@@ -128,7 +129,8 @@ private:
 };
 
 // The first extent that ends behind `offset`; the number of extents if none does.
-[[nodiscard]] inline std::size_t first_extent_after(std::span<sparse_extent const> extents, std::uint64_t offset) noexcept {
+[[nodiscard]] inline std::size_t first_extent_after(std::span<sparse_extent const> extents,
+                                                    std::uint64_t offset) noexcept {
     std::size_t low = 0;
     std::size_t high = extents.size();
     while (low < high) {

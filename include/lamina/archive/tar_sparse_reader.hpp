@@ -1,5 +1,5 @@
-// Where the map of a sparse member is found, and reading it: in the header block and extension blocks (GNU's own type 'S'), in
-// the pax header (0.0 and 0.1), or in front of the data, in whole blocks (1.0).
+// Where the map of a sparse member is found, and reading it: in the header block and extension blocks (GNU's own type
+// 'S'), in the pax header (0.0 and 0.1), or in front of the data, in whole blocks (1.0).
 //
 // Concurrency: belongs to one thread.
 #pragma once
@@ -19,15 +19,16 @@
 
 namespace lamina::detail {
 
-// Used for one member after another: a map is read, then laid out. The errors have no member's name yet. See tar_window for
-// `Source`.
+// Used for one member after another: a map is read, then laid out. The errors have no member's name yet. See
+// tar_window for `Source`.
 template <class Source>
 class tar_sparse_reader {
 public:
     explicit tar_sparse_reader(tar_limits const& limits) noexcept : most_(limits.sparse_extents) {}
 
     // GNU's own: four ranges in the header block at `at`, more in extension blocks behind it.
-    [[nodiscard]] result<void, tar_error> read_gnu(tar_window<Source>& window, tar_header const& header, std::uint64_t at) {
+    [[nodiscard]] result<void, tar_error> read_gnu(tar_window<Source>& window, tar_header const& header,
+                                                   std::uint64_t at) {
         namespace fields = tar_fields;
         ranges_.clear();
         data_ = at + tar_block_size;
@@ -49,8 +50,8 @@ public:
         }
     }
 
-    // pax: what the records say, and for 1.0 what stands in front of the data, which is `stored` bytes from `data` on. Takes
-    // the ranges out of `said`. `at` is where the member's header is.
+    // pax: what the records say, and for 1.0 what stands in front of the data, which is `stored` bytes from `data`
+    // on. Takes the ranges out of `said`. `at` is where the member's header is.
     [[nodiscard]] result<void, tar_error> read_pax(tar_window<Source>& window, pax_sparse& said, std::uint64_t at,
                                                    std::uint64_t data, std::uint64_t stored) {
         ranges_.clear();

@@ -1,6 +1,6 @@
-// The blocks of an archive, read in the order in which they stand, through a window that learns how they are spread: headers
-// of small members lie close together and are cheapest in large reads; behind a large member a large read would fetch data that
-// nobody asked for, and half of a blob that is a few large files.
+// The blocks of an archive, read in the order in which they stand, through a window that learns how they are spread:
+// headers of small members lie close together and are cheapest in large reads; behind a large member the next header
+// is far away, and a large read would fetch data that nobody asked for.
 //
 // Concurrency: belongs to one thread.
 #pragma once
@@ -16,8 +16,8 @@
 
 namespace lamina::detail {
 
-// `Source` has read_full(out, offset), as any_source. A template, like all that reads headers, so that only a program that opens an
-// archive compiles it.
+// `Source` has read_full(out, offset), as any_source. A template, like all that reads headers, so that only a program
+// that opens an archive compiles it.
 template <class Source>
 class tar_window {
 public:
@@ -50,8 +50,8 @@ public:
     }
 
 private:
-    // Measured over an archive of 53,000 members, cached and not: above 32 KiB the bytes that are copied for nothing cost more
-    // than the calls that are saved.
+    // Measured over an archive of 53,000 members, cached and not: above 32 KiB the bytes that are copied for nothing
+    // cost more than the calls that are saved.
     static constexpr std::size_t smallest = 4 * tar_block_size;
     static constexpr std::size_t largest = 64 * tar_block_size;
 

@@ -29,7 +29,8 @@ maker everything() {
         .add({.name = "c", .type = '3', .major = 1, .minor = 3});
 }
 
-// Reads all that a tree has, and says whether it agrees with itself. Not by assertions: it runs tens of thousands of times.
+// Reads all that a tree has, and says whether it agrees with itself. Not by assertions: it runs tens of thousands of
+// times.
 [[nodiscard]] bool reads(tar_layer& layer) {
     bool agrees = true;
     auto const walked = layer.walk("/", [&](walk_entry const& entry) {
@@ -76,7 +77,8 @@ private:
 
 }  // namespace
 
-TEST_CASE("[tar.damage.1] an archive cut off at any byte is an error that names an offset within it, or a shorter archive") {
+TEST_CASE(
+    "[tar.damage.1] an archive cut off at any byte is a shorter one, or an error that names an offset within it") {
     auto const whole = everything();
     auto const bytes = whole.ended();
     REQUIRE(open(bytes).has_value());
@@ -143,7 +145,8 @@ TEST_CASE("[tar.damage.4] a header that claims more than the archive holds is re
     }
     // The end of the padding is needed too, and no sum may overflow on the way to that answer.
     auto h = header({.name = "huge"});
-    for (auto const& size : {"\x80\0\0\0\x7f\xff\xff\xff\xff\xff\xff\xff"s, "\x80\0\0\0\x7f\xff\xff\xff\xff\xff\xfe\x01"s}) {
+    for (auto const& size :
+         {"\x80\0\0\0\x7f\xff\xff\xff\xff\xff\xff\xff"s, "\x80\0\0\0\x7f\xff\xff\xff\xff\xff\xfe\x01"s}) {
         set_field(h, 124, size);
         seal(h);
         CHECK(open(h + padded("x")).error() == tar_reason::truncated);
@@ -194,7 +197,7 @@ TEST_CASE("[tar.damage.6] a source that fails is an error with the source's own 
     CHECK(layer.status("a").has_value());  // the index needs no source
 }
 
-TEST_CASE("[tar.damage.7] a source that shrinks while it is indexed is an error, and one that overstates what it read too") {
+TEST_CASE("[tar.damage.7] a source that shrinks while it is indexed, or overstates what it read, is an error") {
     auto const what = std::make_shared<mishap>();
     unlucky_source source(everything().ended(), what);
     what->size = 3 * block + 7;
@@ -241,14 +244,16 @@ TEST_CASE("[tar.limits.1] what an archive may cost is bounded, and the error nam
     limits = {};
     limits.extended_header_bytes = 600;
     CHECK(open(maker().pax({{"comment", std::string(580, 'c')}}).file("a"), limits).has_value());
-    refused(maker().pax({{"comment", std::string(600, 'c')}}).file("a"), limits, tar_reason::over_extended_header_bytes);
+    refused(maker().pax({{"comment", std::string(600, 'c')}}).file("a"), limits,
+            tar_reason::over_extended_header_bytes);
     refused(maker().add({.name = "L", .type = 'L', .data = std::string(601, 'n')}).file("a"), limits,
             tar_reason::over_extended_header_bytes);
 
     limits = {};
     limits.member_xattr_bytes = 1000;
     CHECK(open(maker().pax({{"SCHILY.xattr.user.x", std::string(900, 'v')}}).file("a"), limits).has_value());
-    refused(maker().pax({{"SCHILY.xattr.user.x", std::string(1000, 'v')}}).file("a"), limits, tar_reason::over_xattr_bytes);
+    refused(maker().pax({{"SCHILY.xattr.user.x", std::string(1000, 'v')}}).file("a"), limits,
+            tar_reason::over_xattr_bytes);
 
     limits = {};
     limits.xattr_bytes = 100;
@@ -262,7 +267,8 @@ TEST_CASE("[tar.limits.1] what an archive may cost is bounded, and the error nam
     limits.sparse_extents = 3;
     pax_list const two = {{"GNU.sparse.size", "100"}, {"GNU.sparse.map", "0,1,10,1"}};
     CHECK(open(maker().pax(two).file("a", "xy"), limits).has_value());
-    CHECK(refused(maker().pax(two).file("a", "xy").pax(two).file("b", "xy"), limits, tar_reason::over_sparse_extents) == "b");
+    CHECK(refused(maker().pax(two).file("a", "xy").pax(two).file("b", "xy"), limits, tar_reason::over_sparse_extents) ==
+          "b");
     refused(maker()
                 .pax({{"GNU.sparse.major", "1"}, {"GNU.sparse.minor", "0"}, {"GNU.sparse.realsize", "9"}})
                 .file("a", padded("4\n0\n1\n")),
@@ -273,8 +279,8 @@ TEST_CASE("[tar.limits.1] what an archive may cost is bounded, and the error nam
     pax_list const hole = {{"GNU.sparse.size", "600"}, {"GNU.sparse.numblocks", "0"}};
     CHECK(open(maker().pax(hole).file("a").file("b", std::string(400, 'x')), limits).has_value());
     CHECK(refused(maker().pax(hole).file("a").pax(hole).file("b"), limits, tar_reason::over_apparent_bytes) == "b");
-    CHECK(refused(maker().pax({{"GNU.sparse.size", "9223372036854775807"}, {"GNU.sparse.numblocks", "0"}}).file("bomb"), {},
-                  tar_reason::over_apparent_bytes) == "bomb");
+    CHECK(refused(maker().pax({{"GNU.sparse.size", "9223372036854775807"}, {"GNU.sparse.numblocks", "0"}}).file("bomb"),
+                  {}, tar_reason::over_apparent_bytes) == "bomb");
 }
 
 TEST_CASE("[tar.limits.2] attributes by the thousand in one header do not take a search by the million") {
@@ -282,5 +288,6 @@ TEST_CASE("[tar.limits.2] attributes by the thousand in one header do not take a
     std::string text;
     for (int i = 0; i < 16000; ++i)
         text += pax_record("SCHILY.xattr.user.k" + std::to_string(i), "");
-    CHECK(open(maker().add({.name = "x", .type = 'x', .data = text}).file("f")).error() == tar_reason::over_xattr_bytes);
+    CHECK(open(maker().add({.name = "x", .type = 'x', .data = text}).file("f")).error() ==
+          tar_reason::over_xattr_bytes);
 }

@@ -92,7 +92,7 @@ TEST_CASE("[tar.header.5] a v7 archive: no magic, type NUL, directories by their
     CHECK(layer.read("d/l").value() == "old");
 }
 
-TEST_CASE("[tar.header.6] a directory by its slash that has data is refused: readers disagree where the next header is") {
+TEST_CASE("[tar.header.6] a directory by its slash that has data is refused: where is the next header?") {
     auto const layer = open(maker().file("d/", "data"));
     REQUIRE_FALSE(layer);
     CHECK(layer.error() == tar_reason::directory_with_data);
@@ -112,13 +112,15 @@ TEST_CASE("[tar.header.7] links, devices, fifos and directories have no data, wh
 }
 
 TEST_CASE("[tar.header.8] an unknown type is a regular file, as POSIX says, and so is a contiguous one") {
-    auto layer = tree(maker().add({.name = "z", .type = 'Z', .data = "zz"}).add({.name = "7", .type = '7', .data = "77"}));
+    auto layer =
+        tree(maker().add({.name = "z", .type = 'Z', .data = "zz"}).add({.name = "7", .type = '7', .data = "77"}));
     CHECK(layer.read("z").value() == "zz");
     CHECK(layer.read("7").value() == "77");
 }
 
 TEST_CASE("[tar.header.9] volume labels are skipped, parts of other volumes refused, GNU's dump directories read") {
-    auto layer = tree(maker().add({.name = "label", .type = 'V'}).add({.name = "d", .type = 'D', .data = "Yfile\0"}).file("f"));
+    auto layer =
+        tree(maker().add({.name = "label", .type = 'V'}).add({.name = "d", .type = 'D', .data = "Yfile\0"}).file("f"));
     CHECK_FALSE(layer.exists("label").value());
     CHECK(layer.status("d").value().is_directory());
     CHECK(layer.exists("f").value());
@@ -159,7 +161,8 @@ TEST_CASE("[tar.header.11] a time before 1970 and an owner beyond octal, in base
 
 TEST_CASE("[tar.header.12] an owner that no process can have is refused, so that nobody passes it to chown") {
     for (std::size_t const field : {108u, 116u})
-        for (auto const& id : {"\x80\0\0\0\xff\xff\xff\xff"s, "\x80\0\0\x01\0\0\0\0"s, "\xff\xff\xff\xff\xff\xff\xff\xff"s}) {
+        for (auto const& id :
+             {"\x80\0\0\0\xff\xff\xff\xff"s, "\x80\0\0\x01\0\0\0\0"s, "\xff\xff\xff\xff\xff\xff\xff\xff"s}) {
             auto h = header({.name = "f"});
             set_field(h, field, id);
             seal(h);

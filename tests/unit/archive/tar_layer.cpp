@@ -93,7 +93,8 @@ TEST_CASE("[tar.layer.4] only regular files open, and only for reading") {
     auto const run = layer.open_directory_at(root, "run").value();
     CHECK(layer.open_at(dev, "null", open_flags::read).error() == errc::enxio);
     CHECK(layer.open_at(run, "pipe", open_flags::read_write).error() == errc::enxio);
-    for (auto const flags : {open_flags::write, open_flags::read_write, open_flags::append, open_flags::read | open_flags::truncate})
+    for (auto const flags :
+         {open_flags::write, open_flags::read_write, open_flags::append, open_flags::read | open_flags::truncate})
         CHECK(open_at("hard", flags).error() == errc::erofs);
     auto file = open_at("hard", open_flags::read).value();
     std::string out(100, '?');

@@ -113,10 +113,12 @@ private:
     std::string bytes_;
 };
 
-inline lamina::result<lamina::tar_layer, lamina::tar_error> open(std::string bytes, lamina::tar_limits const& limits = {}) {
+inline lamina::result<lamina::tar_layer, lamina::tar_error> open(std::string bytes,
+                                                                 lamina::tar_limits const& limits = {}) {
     return lamina::tar_layer::open(lamina::memory_source(std::move(bytes)), limits);
 }
-inline lamina::result<lamina::tar_layer, lamina::tar_error> open(maker const& made, lamina::tar_limits const& limits = {}) {
+inline lamina::result<lamina::tar_layer, lamina::tar_error> open(maker const& made,
+                                                                 lamina::tar_limits const& limits = {}) {
     return open(made.ended(), limits);
 }
 // The tree of an archive that must be good.

@@ -103,7 +103,8 @@ TEST_CASE("[tar.names.8] '.' as a component is skipped; './' carries the root's 
 TEST_CASE("[tar.names.9] the root is a directory and nothing else") {
     for (char const type : {'2', '3', '6'})
         CHECK(open(maker().add({.name = "./", .type = type, .link = "x"})).error() == tar_reason::root_is_no_directory);
-    CHECK(open(maker().file("a").add({.name = "./.", .type = '1', .link = "a"})).error() == tar_reason::root_is_no_directory);
+    CHECK(open(maker().file("a").add({.name = "./.", .type = '1', .link = "a"})).error() ==
+          tar_reason::root_is_no_directory);
     CHECK(open(maker().file(".", "data")).error() == tar_reason::directory_with_data);
 }
 

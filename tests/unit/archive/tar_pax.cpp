@@ -34,7 +34,8 @@ TEST_CASE("[tar.time.2] digits below a nanosecond are rounded down, towards the 
 }
 
 TEST_CASE("[tar.time.3] what is not a time is none, and no number of digits overflows") {
-    for (auto const* text : {"", "-", ".", "-.", "1.2.3", "1e9", " 1", "1 ", "+1", "--1", "1.-5", "9223372036854775808"})
+    for (auto const* text :
+         {"", "-", ".", "-.", "1.2.3", "1e9", " 1", "1 ", "+1", "--1", "1.-5", "9223372036854775808"})
         CHECK_FALSE(parse_pax_time(text));
     CHECK(parse_pax_time("9223372036854775807.999999999") ==
           timestamp{std::numeric_limits<std::int64_t>::max(), 999'999'999});
@@ -93,16 +94,17 @@ TEST_CASE("[tar.pax.1] the name, target, size, owner and times of a pax header s
     CHECK_FALSE(layer.exists("short").value());
 }
 
-TEST_CASE("[tar.pax.2] a global header holds until another says otherwise; an own record or an empty one stands before it") {
-    auto layer = tree(maker()
-                          .pax({{"uid", "7"}, {"mtime", "100"}, {"SCHILY.xattr.user.all", "g"}, {"comment", "c0ffee"}}, 'g')
-                          .file("a")
-                          .pax({{"uid", "8"}, {"mtime", ""}, {"SCHILY.xattr.user.all", "own"}})
-                          .file("b")
-                          .pax({{"uid", "9"}}, 'g')
-                          .file("c")
-                          .pax({{"uid", ""}}, 'g')
-                          .file("d"));
+TEST_CASE("[tar.pax.2] a global header holds until another one; an own record, or an empty one, stands before it") {
+    auto layer =
+        tree(maker()
+                 .pax({{"uid", "7"}, {"mtime", "100"}, {"SCHILY.xattr.user.all", "g"}, {"comment", "c0ffee"}}, 'g')
+                 .file("a")
+                 .pax({{"uid", "8"}, {"mtime", ""}, {"SCHILY.xattr.user.all", "own"}})
+                 .file("b")
+                 .pax({{"uid", "9"}}, 'g')
+                 .file("c")
+                 .pax({{"uid", ""}}, 'g')
+                 .file("d"));
     CHECK(layer.status("a").value().uid == 7);
     CHECK(layer.status("a").value().mtime == timestamp{100, 0});
     CHECK(layer.get_xattr("a", "user.all").value() == "g");
@@ -163,7 +165,8 @@ TEST_CASE("[tar.pax.5] the same attribute in both spellings is one; one that no 
 TEST_CASE("[tar.pax.6] an attribute that cannot be read, or is over 64 KiB, is refused") {
     CHECK(open(maker().pax({{"LIBARCHIVE.xattr.user.x", "!!!"}}).file("f")).error() == tar_reason::bad_xattr);
     CHECK(open(maker().pax({{"SCHILY.xattr.", "v"}}).file("f")).error() == tar_reason::bad_xattr);
-    CHECK(open(maker().pax({{"SCHILY.xattr.user.x", std::string(65537, 'v')}}).file("f")).error() == tar_reason::bad_xattr);
+    CHECK(open(maker().pax({{"SCHILY.xattr.user.x", std::string(65537, 'v')}}).file("f")).error() ==
+          tar_reason::bad_xattr);
     auto layer = tree(maker().pax({{"SCHILY.xattr.user.x", std::string(65536, 'v')}}).file("f"));
     CHECK(layer.get_xattr("f", "user.x").value().size() == 65536);
 }
@@ -208,7 +211,8 @@ TEST_CASE("[tar.pax.9] two headers that would name one member are refused: reade
     auto const long_name = [](std::string_view name, char type) {
         return member{.name = "././@LongLink", .type = type, .data = name};
     };
-    CHECK(open(maker().add(long_name("a", 'L')).add(long_name("b", 'L')).file("f")).error() == tar_reason::doubled_header);
+    CHECK(open(maker().add(long_name("a", 'L')).add(long_name("b", 'L')).file("f")).error() ==
+          tar_reason::doubled_header);
     CHECK(open(maker().add(long_name("a", 'K')).add(long_name("b", 'K')).symlink("f", "t")).error() ==
           tar_reason::doubled_header);
     CHECK(open(maker().add(long_name("a", 'L')).pax({{"path", "b"}}).file("f")).error() == tar_reason::doubled_header);
@@ -244,8 +248,9 @@ TEST_CASE("[tar.pax.11] GNU long names and long targets, and Solaris' extended h
 }
 
 TEST_CASE("[tar.pax.12] many headers of one member's worth, and an unknown keyword, are no error") {
-    auto layer = tree(maker()
-                          .pax({{"hdrcharset", "BINARY"}, {"path", "\xff\xfe"}, {"VENDOR.anything", "x"}, {"path", "last"}})
-                          .file("f"));
+    auto layer =
+        tree(maker()
+                 .pax({{"hdrcharset", "BINARY"}, {"path", "\xff\xfe"}, {"VENDOR.anything", "x"}, {"path", "last"}})
+                 .file("f"));
     CHECK(layer.exists("last").value());
 }

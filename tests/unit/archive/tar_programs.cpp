@@ -1,5 +1,5 @@
-// Archives made by GNU tar and by Python's tarfile, compared with what those programs say is in them, and with the tree on disk that
-// they were made from.
+// Archives made by GNU tar and by Python's tarfile, compared with what those programs say is in them, and with the
+// tree on disk that they were made from.
 #include "catch.hpp"
 #include "tar_maker.hpp"
 
@@ -83,14 +83,16 @@ bool has_gnu_tar() {
 
 // A tree that holds what every format can hold.
 void make_tree(scratch_directory const& scratch) {
-    (void)scratch.run("mkdir -p t/dir/sub t/empty && chmod 0700 t/empty && chmod 02755 t/dir && ln -s ../target t/dir/link && "
-                      "ln -s /absolute/target t/abs && chmod 1777 t/dir/sub");
+    (void)scratch.run(
+        "mkdir -p t/dir/sub t/empty && chmod 0700 t/empty && chmod 02755 t/dir && ln -s ../target t/dir/link && "
+        "ln -s /absolute/target t/abs && chmod 1777 t/dir/sub");
     write_whole(scratch / "t/file", "contents\n");
     write_whole(scratch / "t/dir/exactly", std::string(512, 'x'));
     write_whole(scratch / "t/dir/more", std::string(513, 'y'));
     write_whole(scratch / "t/dir/none", "");
     write_whole(scratch / "t/dir/sub/setuid", "#!");
-    (void)scratch.run("chmod 04711 t/dir/sub/setuid && chmod 0 t/dir/none && ln t/file t/dir/hard && ln t/file t/zhard");
+    (void)scratch.run(
+        "chmod 04711 t/dir/sub/setuid && chmod 0 t/dir/none && ln t/file t/dir/hard && ln t/file t/zhard");
     set_times(scratch / "t/dir/link", {5, 0}, {1'111'111'111, 0});
     set_times(scratch / "t/dir", {5, 0}, {999'999'999, 999'999'999});
 }
@@ -228,8 +230,9 @@ TEST_CASE("[tar.programs.2] names and targets of any length, in the formats that
         deep += "/" + std::string(60, static_cast<char>('a' + i));
     std::string const name(250, 'n');
     (void)scratch.run("mkdir -p " + deep + " && touch " + deep + "/" + name + " t/" + name + " && ln -s " +
-                      std::string(600, 'x') + " t/" + std::string(120, 's') + " && ln " + deep + "/" + name + " " + deep +
-                      "/hard && touch t/" + std::string(99, '9') + " t/" + std::string(98, '8') + " t/" + std::string(97, '7'));
+                      std::string(600, 'x') + " t/" + std::string(120, 's') + " && ln " + deep + "/" + name + " " +
+                      deep + "/hard && touch t/" + std::string(99, '9') + " t/" + std::string(98, '8') + " t/" +
+                      std::string(97, '7'));
     for (auto const* format : {"oldgnu", "gnu", "posix"}) {
         INFO(format);
         (void)scratch.run("tar --format="s + format + " -cf a.tar t");

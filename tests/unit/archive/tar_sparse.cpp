@@ -49,7 +49,8 @@ std::string read_through(tar_layer& layer, path_view path) {
     std::string straight(static_cast<std::size_t>(size), '?');
     for (std::size_t offset = 0; offset < straight.size(); offset += 77) {
         auto const wanted = std::min<std::size_t>(77, straight.size() - offset);
-        REQUIRE(file.read_at(std::as_writable_bytes(std::span(straight).subspan(offset, wanted)), offset).value() == wanted);
+        REQUIRE(file.read_at(std::as_writable_bytes(std::span(straight).subspan(offset, wanted)), offset).value() ==
+                wanted);
     }
     std::string mapped(straight.size(), '\0');
     std::uint64_t data_bytes = 0;
@@ -69,7 +70,8 @@ std::string read_through(tar_layer& layer, path_view path) {
 }  // namespace
 
 TEST_CASE("[tar.sparse.1] GNU's own format, the map in the header") {
-    auto layer = tree(maker().raw(gnu_sparse("s", {{512, 512}, {2048, 512}, {5000, 0}}, 5000, pieces(2, 512))).file("next"));
+    auto layer =
+        tree(maker().raw(gnu_sparse("s", {{512, 512}, {2048, 512}, {5000, 0}}, 5000, pieces(2, 512))).file("next"));
     CHECK(read_through(layer, "s") == std::string(512, '\0') + std::string(512, 'A') + std::string(1024, '\0') +
                                           std::string(512, 'B') + std::string(5000 - 2560, '\0'));
     CHECK(layer.exists("next").value());
@@ -228,7 +230,8 @@ TEST_CASE("[tar.sparse.8] announcements that do not fit together are refused") {
     CHECK(refused({{"GNU.sparse.size", "9"}, {"GNU.sparse.major", "2"}}, f));
     CHECK(refused({{"GNU.sparse.size", "nine"}}, f));
     CHECK(refused({{"GNU.sparse.size", "9"}, {"GNU.sparse.map", "0,5"}}, {.name = "d", .type = '5'}));
-    CHECK(refused({{"GNU.sparse.major", "1"}, {"GNU.sparse.minor", "0"}, {"GNU.sparse.realsize", "5"}}, f));  // no block
+    CHECK(
+        refused({{"GNU.sparse.major", "1"}, {"GNU.sparse.minor", "0"}, {"GNU.sparse.realsize", "5"}}, f));  // no block
     CHECK(open(maker().pax({{"GNU.sparse.size", "9"}}).raw(gnu_sparse("s", {{0, 5}}, 9, "hello"))).error() ==
           tar_reason::bad_sparse_map);
 }

@@ -48,7 +48,8 @@ TEST_CASE("[tar.tree.2] of two members of one name the last counts") {
 }
 
 TEST_CASE("[tar.tree.3] a directory met again has the attributes of the last and all children") {
-    auto layer = tree(maker().directory("d", 0700).file("d/a").directory("d/", 0711).file("d/b").file("e/f").directory("e", 0500));
+    auto layer = tree(
+        maker().directory("d", 0700).file("d/a").directory("d/", 0711).file("d/b").file("e/f").directory("e", 0500));
     CHECK(layer.status("d").value().mode == 0711);
     CHECK(names(layer, "d") == list{"a", "b"});
     CHECK(layer.status("e").value().mode == 0500);
@@ -109,7 +110,8 @@ TEST_CASE("[tar.tree.8] symbolic links are kept as they are, and one without a t
     CHECK(layer.symlink_status("l").value().size == 19);
     CHECK(layer.read_symlink("m").value() == "//x//");
     CHECK(open(maker().symlink("l", "")).error() == tar_reason::empty_symlink);
-    CHECK(open(maker().pax({{"linkpath", std::string_view("a\0b", 3)}}).symlink("l", "")).error() == tar_reason::nul_in_name);
+    CHECK(open(maker().pax({{"linkpath", std::string_view("a\0b", 3)}}).symlink("l", "")).error() ==
+          tar_reason::nul_in_name);
 }
 
 TEST_CASE("[tar.links.1] hard links are one object: inode, count, data, attributes") {

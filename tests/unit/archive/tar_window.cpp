@@ -27,7 +27,8 @@ public:
 
     result<std::size_t> read_at(std::span<std::byte> out, std::uint64_t offset) const {
         ++spent_->calls;
-        auto const count = static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), size_ - std::min(offset, size_)));
+        auto const count =
+            static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), size_ - std::min(offset, size_)));
         spent_->bytes += count;
         for (std::size_t i = 0; i < count; ++i)
             out[i] = data_at(offset + i);
@@ -69,8 +70,9 @@ TEST_CASE("[tar.window.2] a file over 4 GiB, and one that begins behind 4 GiB, a
     constexpr std::uint64_t large = (std::uint64_t{5} << 30) + 3;
     constexpr std::uint64_t second = block + (large + block - 1) / block * block;
     auto const spent = std::make_shared<account>();
-    virtual_source source({{0, header({.name = "large", .size = large})}, {second, header({.name = "small", .size = 1000})}},
-                          second + block + 1024, spent);
+    virtual_source source(
+        {{0, header({.name = "large", .size = large})}, {second, header({.name = "small", .size = 1000})}},
+        second + block + 1024, spent);
     auto layer = tar_layer::open(std::move(source)).value();
     CHECK(layer.status("large").value().size == large);
     auto file = layer.open("large", open_flags::read).value();
