@@ -19,8 +19,8 @@
 
 namespace lamina {
 
-//   read_at(out, offset)   bytes read, into the front of `out`; as read(2) it may give fewer than asked, also where there
-//                          are more. 0 at or past the end.
+//   read_at(out, offset)   bytes read, into the front of `out`; as read(2) it may give fewer than asked, also where
+//                          there are more. 0 at or past the end.
 //   size()                 of the whole; asked once, when an archive is opened.
 template <class S>
 concept byte_source = std::movable<S> && requires(S& source, std::span<std::byte> out, std::uint64_t offset) {

@@ -1,5 +1,5 @@
-// The map of a sparse file: which ranges of it the archive holds. Four spellings of it exist (tar_sparse_reader.hpp tells
-// where each is found); whatever the spelling, the same is demanded of it here.
+// The map of a sparse file: which ranges of it the archive holds. Four spellings of it exist (tar_sparse_reader.hpp
+// tells where each is found); whatever the spelling, the same is demanded of it here.
 //
 // The ranges lie in the archive one directly behind another. GNU tar pads each to a whole block, which is the same as
 // long as all but the last are whole blocks, and they are in everything that it writes.
