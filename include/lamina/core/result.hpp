@@ -49,7 +49,7 @@ unexpected(errc) -> unexpected<error>;
 // What `value()` throws when there is none.
 class bad_result_access : public std::exception {
 public:
-    explicit bad_result_access(path_error e) : error_(std::move(e)), text_(to_string(error_)) {}
+    bad_result_access(path_error e, std::string text) : error_(std::move(e)), text_(std::move(text)) {}
     [[nodiscard]] char const* what() const noexcept override { return text_.c_str(); }
     [[nodiscard]] path_error const& error() const noexcept { return error_; }
 
@@ -64,10 +64,10 @@ namespace detail {
 template <class E>
 [[noreturn]] inline void no_value(E const& e) {
 #if LAMINA_EXCEPTIONS
-    if constexpr (std::convertible_to<E const&, path_error>)
-        throw bad_result_access(path_error(e));
+    if constexpr (std::same_as<E, path_error>)
+        throw bad_result_access(e, to_string(e));
     else
-        throw bad_result_access(path_error(static_cast<error>(e)));
+        throw bad_result_access(path_error(static_cast<error>(e)), to_string(e));
 #else
     std::fprintf(stderr, "lamina: value() of a failed result: %s\n", to_string(e).c_str());
     std::abort();

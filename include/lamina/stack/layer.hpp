@@ -28,10 +28,13 @@ template <class B>
     return {held<B>(std::forward<B>(tree)), format};
 }
 
-// The format that a backend's layers have unless told otherwise: a member `static constexpr whiteout_format usual_marks`.
+// The format that a backend's layers have unless told otherwise: what its member function `marks_format()` says (an erased
+// backend knows only at run time), else its member `static constexpr whiteout_format usual_marks`, else the kernel's.
 template <class B>
-[[nodiscard]] constexpr whiteout_format usual_marks() noexcept {
-    if constexpr (requires { B::usual_marks; })
+[[nodiscard]] constexpr whiteout_format usual_marks([[maybe_unused]] B const& tree) noexcept {
+    if constexpr (requires { tree.marks_format(); })
+        return tree.marks_format();
+    else if constexpr (requires { B::usual_marks; })
         return B::usual_marks;
     else
         return whiteout_format::kernel;
@@ -82,10 +85,7 @@ struct lower_list {
     [[nodiscard]] std::size_t size() const noexcept { return trees.get().size(); }
     [[nodiscard]] type& at(std::size_t i) const noexcept { return trees.get()[i]; }
     [[nodiscard]] whiteout_format format_of(std::size_t i) const noexcept {
-        if constexpr (requires(type const& b) { b.marks_format(); })
-            return at(i).marks_format();
-        else
-            return usual_marks<type>();
+        return usual_marks(at(i));
     }
 };
 
@@ -110,7 +110,8 @@ template <class A>
             return lower_one<B>{std::move(tree), argument.format};
         }(std::move(argument.tree));
     } else if constexpr (readable_backend<plain>) {
-        return lower_one<A>{held<A>(std::forward<A>(argument)), usual_marks<plain>()};
+        auto const format = usual_marks(argument);
+        return lower_one<A>{held<A>(std::forward<A>(argument)), format};
     } else {
         static_assert(requires { typename plain::value_type; } && requires { argument[0]; },
                       "lamina::lower takes backends, marked backends and vectors of backends");

@@ -11,7 +11,7 @@
 #include <vector>
 
 static_assert(lamina::tar_layer::usual_marks == lamina::whiteout_format::aufs);
-static_assert(lamina::usual_marks<lamina::tar_layer>() == lamina::whiteout_format::aufs);
+static_assert(lamina::tar_layer::usual_marks == lamina::whiteout_format::aufs);
 
 namespace {
 
