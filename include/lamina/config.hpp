@@ -10,8 +10,8 @@
 #define LAMINA_DETAIL_JOIN2(a, b) a##b
 #define LAMINA_DETAIL_JOIN(a, b) LAMINA_DETAIL_JOIN2(a, b)
 
-// LAMINA_TRY(declaration, expression): evaluates `expression`, a result; on failure returns its error from the enclosing
-// function, else initialises `declaration` with the value.
+// LAMINA_TRY(declaration, expression): evaluates `expression`, a result; on failure returns its error from the
+// enclosing function, else initialises `declaration` with the value.
 //     LAMINA_TRY(auto file, tree.open_at(directory, "name", open_flags::read));
 #define LAMINA_TRY(declaration, ...) LAMINA_DETAIL_TRY(LAMINA_DETAIL_JOIN(lamina_try_, __LINE__), declaration, __VA_ARGS__)
 #define LAMINA_DETAIL_TRY(outcome, declaration, ...)                                                                   \

@@ -1,8 +1,8 @@
 // Formatters for {fmt}, the only header of the library that includes it. Every type here becomes text first and is then
 // formatted like a string, so that width, alignment and precision work as they do for strings.
 //
-// Whatever in this library has a `to_string` of its own (error, path_error, an overlay's change, ...) needs nothing here: it
-// is found by argument-dependent lookup, and so its header need not know that fmt exists.
+// Whatever in this library has a `to_string` of its own (error, path_error, an overlay's change, ...) needs nothing
+// here: it is found by argument-dependent lookup, and so its header need not know that fmt exists.
 #pragma once
 
 #include <concepts>
@@ -18,8 +18,8 @@
 
 namespace lamina {
 
-// Never defined. Outside this namespace it is found only for a type that belongs to lamina, which keeps the formatter below
-// off types of others that have a `to_string` too.
+// Never defined. Outside this namespace it is found only for a type that belongs to lamina, which keeps the formatter
+// below off types of others that have a `to_string` too.
 template <class T>
 void lamina_prints(T const&);
 
@@ -33,8 +33,8 @@ void lamina_prints(T const&);
         second += day_seconds;
         --days;
     }
-    // The Gregorian calendar repeats every 400 years. A year that starts in March has its leap day at the end, which turns
-    // the lengths of months into one linear formula.
+    // The Gregorian calendar repeats every 400 years. A year that starts in March has its leap day at the end, which
+    // turns the lengths of months into one linear formula.
     constexpr std::int64_t era_days = 146097;
     constexpr std::int64_t march_of_year_0 = 719468;  // days from 0000-03-01 to 1970-01-01
     days += march_of_year_0;

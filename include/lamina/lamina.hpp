@@ -1,5 +1,5 @@
-// Everything that needs no third-party library. The order is that of the rooms: what stands further down uses what stands
-// above it. For formatters include <lamina/fmt.hpp> too.
+// Everything that needs no third-party library. The order is that of the rooms: what stands further down uses what
+// stands above it. For formatters include <lamina/fmt.hpp> too.
 #pragma once
 
 #include <lamina/config.hpp>

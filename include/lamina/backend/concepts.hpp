@@ -1,20 +1,20 @@
-// What a layer is: the primitives of a backend. Everything above (path functions, adaptors, the overlay, diff and apply) is
-// written against these and nothing else.
+// What a layer is: the primitives of a backend. Everything above (path functions, adaptors, the overlay, diff and
+// apply) is written against these and nothing else.
 //
-// Only directories have nodes. Every other object is named by its directory's node and its name, as in the *at() family of
-// system calls and in FUSE's low-level protocol: a tree of a million files then costs a backend a million names, not a million
-// handles. The empty name means the directory itself. No primitive follows a symbolic link, none takes more than one
-// component, and a name is judged (`judge_name`) before it arrives here.
+// Only directories have nodes. Every other object is named by its directory's node and its name, as in the *at() family
+// of system calls and in FUSE's low-level protocol: a tree of a million files then costs a backend a million names, not
+// a million handles. The empty name means the directory itself. No primitive follows a symbolic link, none takes more
+// than one component, and a name is judged (`judge_name`) before it arrives here.
 //
-// Absence is not an error where it is an answer: `lookup` and `get_xattr_at` return an empty optional. Every other primitive
-// reports enoent. A primitive that fails has changed nothing.
+// Absence is not an error where it is an answer: `lookup` and `get_xattr_at` return an empty optional. Every other
+// primitive reports enoent. A primitive that fails has changed nothing.
 //
-// Concurrency: any primitive may be called from any thread at any time; two calls that change one directory are ordered by
-// the backend. A file handle may be used from many threads at once.
+// Concurrency: any primitive may be called from any thread at any time; two calls that change one directory are ordered
+// by the backend. A file handle may be used from many threads at once.
 //
-// Lifetime: `open_directory_at` returns a retained node; `retain` and `release` count. `root()` is never released. A node
-// stays usable when its directory is renamed; when it is removed, calls on it answer enoent (estale where the backend can
-// only tell that it is gone).
+// Lifetime: `open_directory_at` returns a retained node; `retain` and `release` count. `root()` is never released. A
+// node stays usable when its directory is renamed; when it is removed, calls on it answer enoent (estale where the
+// backend can only tell that it is gone).
 #pragma once
 
 #include <concepts>
@@ -51,7 +51,8 @@ concept readable_file = std::movable<F> && requires(F& file, std::span<std::byte
     { file.status() } -> std::same_as<result<attributes>>;
 };
 
-// The file-handle half of writing. `write_at` and `append` may write fewer bytes than given (at least one), as write(2).
+// The file-handle half of writing. `write_at` and `append` may write fewer bytes than given (at least one), as
+// write(2).
 //   write_at  past the end makes a hole. ebadf if not opened for writing.
 //   append    atomically at the end of the file as it then is.
 //   sync      what was written is on stable storage when it returns.
@@ -69,9 +70,9 @@ concept writable_file =
         { file.set_xattr(key, value, xattr_flags::none) } -> std::same_as<result<void>>;
     };
 
-// `to.copy_range_from(from, from_offset, to_offset, count)` moves bytes without passing them through this process and returns
-// how many (0: at the end of `from`); exdev, eopnotsupp or einval where this pair cannot. `to.clone_from(from)` shares all
-// blocks of `from` (FICLONE); the same errors.
+// `to.copy_range_from(from, from_offset, to_offset, count)` moves bytes without passing them through this process and
+// returns how many (0: at the end of `from`); exdev, eopnotsupp or einval where this pair cannot. `to.clone_from(from)`
+// shares all blocks of `from` (FICLONE); the same errors.
 template <class To, class From>
 concept copies_from = requires(To& to, From& from, std::uint64_t offset) {
     { to.copy_range_from(from, offset, offset, offset) } -> std::same_as<result<std::uint64_t>>;
@@ -145,31 +146,32 @@ concept writable_backend =
         { backend.space() } -> std::same_as<result<space_info>>;
     };
 
-// `open_known_regular_at(dir, name, flags)`: as open_at, after a lookup has just told that the name is a regular file. Optional,
-// for a backend whose open_at has to find out the type before it may open (a fifo would block, a device would act). If the
-// name has become something else meanwhile, it must not block, and must not follow a link.
+// `open_known_regular_at(dir, name, flags)`: as open_at, after a lookup has just told that the name is a regular file.
+// Optional, for a backend whose open_at has to find out the type before it may open (a fifo would block, a device would
+// act). If the name has become something else meanwhile, it must not block, and must not follow a link.
 template <class B>
 concept opens_known_regular = readable_backend<B> && requires(B& backend, node dir, name_ref name) {
     { backend.open_known_regular_at(dir, name, open_flags::read) } -> std::same_as<result<typename B::file_type>>;
 };
 
-// Files without a name, published complete in one step (O_TMPFILE and linkat). Optional; `capability::unnamed_files` tells at
-// run time whether this file system can.
+// Files without a name, published complete in one step (O_TMPFILE and linkat). Optional; `capability::unnamed_files`
+// tells at run time whether this file system can.
 template <class B>
 concept makes_unnamed_files = writable_backend<B> && requires(B& backend, node dir, name_ref name, typename B::file_type& file) {
     { backend.create_unnamed(dir, mode_bits{}) } -> std::same_as<result<typename B::file_type>>;
     { backend.publish_at(file, dir, name) } -> std::same_as<result<void>>;
 };
 
-// A second root, outside the visible tree, in which an overlay may build things before it publishes them by a rename. Optional:
-// a backend that has it (a memory tree) can be an upper alone; others need a work directory beside them.
+// A second root, outside the visible tree, in which an overlay may build things before it publishes them by a rename.
+// Optional: a backend that has it (a memory tree) can be an upper alone; others need a work directory beside them.
 template <class B>
 concept has_work_area = writable_backend<B> && requires(B const& fixed) {
     { fixed.work_root() } -> std::same_as<node>;
 };
 
-// What a backend on stable storage offers to an overlay that keeps its upper there. `claim(dir)` holds a directory for one owner
-// as long as its result lives (ebusy if it is held); `sync_all()` flushes everything that was written. Both optional.
+// What a backend on stable storage offers to an overlay that keeps its upper there. `claim(dir)` holds a directory for
+// one owner as long as its result lives (ebusy if it is held); `sync_all()` flushes everything that was written. Both
+// optional.
 template <class B>
 concept claims_directories = writable_backend<B> && requires(B& backend, node dir) {
     { backend.claim(dir).has_value() } -> std::same_as<bool>;
@@ -179,10 +181,10 @@ concept syncs_all = writable_backend<B> && requires(B& backend) {
     { backend.sync_all() } -> std::same_as<result<void>>;
 };
 
-// A shortcut for path walks. `descend(from, names)` goes down through as many leading components of `names` as it can in one
-// step, each a directory and none a symbolic link, "." or "..", and returns the node it came to (retained, also when it is
-// `from`) and how many bytes of `names` it used. Using none is always a correct answer. Never an error for a name that is
-// missing: the caller finds that out at the component where it stopped.
+// A shortcut for path walks. `descend(from, names)` goes down through as many leading components of `names` as it can
+// in one step, each a directory and none a symbolic link, "." or "..", and returns the node it came to (retained, also
+// when it is `from`) and how many bytes of `names` it used. Using none is always a correct answer. Never an error for a
+// name that is missing: the caller finds that out at the component where it stopped.
 struct descent {
     node reached{};
     std::size_t used = 0;

@@ -102,8 +102,9 @@ template <class B>
 
 // All bytes of an open file. Errors: efbig past `limit`.
 //
-// Reads until nothing comes, though a short read should tell as much: were one to be short for another reason, half a file
-// would pass for the whole. The size that a file claims is a hint, for large ones; memory follows the bytes that come.
+// Reads until nothing comes, though a short read should tell as much: were one to be short for another reason, half a
+// file would pass for the whole. The size that a file claims is a hint, for large ones; memory follows the bytes that
+// come.
 template <readable_file F>
 [[nodiscard]] result<std::string> read_all(F& file, std::size_t limit = read_limit) {
     std::byte first[16 * 1024];

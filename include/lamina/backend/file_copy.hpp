@@ -83,8 +83,8 @@ template <readable_file From, writable_file To>
         if (data >= size)
             break;
         LAMINA_TRY(std::uint64_t const claimed_hole, from.next_hole(data));
-        // A hole that does not lie after the data that it ends is against the contract; the rest counts as data then, so
-        // that each round makes way.
+        // A hole that does not lie after the data that it ends is against the contract; the rest counts as data then,
+        // so that each round makes way.
         std::uint64_t const hole = claimed_hole > data ? std::min(claimed_hole, size) : size;
         LAMINA_TRY(offset, detail::copy_run(from, to, data, hole, direct, buffer));
         if (offset < hole)

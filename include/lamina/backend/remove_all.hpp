@@ -64,8 +64,9 @@ concept removes_trees = writable_backend<B> && requires(B& backend, node dir, na
     { backend.remove_tree_at(dir, name) } -> std::same_as<result<void>>;
 };
 
-// Removes `name` and everything below it, one object after the other; 0 if nothing is there. `where` is what the path of `name`
-// is in messages; after a failure it names the object that could not be removed, and what came before it is gone.
+// Removes `name` and everything below it, one object after the other; 0 if nothing is there. `where` is what the path
+// of `name` is in messages; after a failure it names the object that could not be removed, and what came before it is
+// gone.
 template <writable_backend B>
 [[nodiscard]] result<std::uint64_t> remove_each(B& backend, node parent_of_all, name_ref top_name, std::string& where) {
     std::uint64_t removed = 0;
@@ -118,9 +119,10 @@ template <writable_backend B>
     return removed;
 }
 
-// Removes what `path` names and everything below it, and tells how many objects that were; 0 where there is nothing, also if a
-// part of the path is missing. A backend that removes a tree in one step counts it as one. A link is removed itself.
-// Errors: ebusy for the root, einval for ".", enotempty for ".."; else the error names the object that could not be removed.
+// Removes what `path` names and everything below it, and tells how many objects that were; 0 where there is nothing,
+// also if a part of the path is missing. A backend that removes a tree in one step counts it as one. A link is removed
+// itself. Errors: ebusy for the root, einval for ".", enotempty for ".."; else the error names the object that could
+// not be removed.
 template <writable_backend B>
 [[nodiscard]] result<std::uint64_t, path_error> remove_all(B& backend, path_view path) {
     constexpr auto op = operation::remove;

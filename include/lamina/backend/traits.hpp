@@ -47,7 +47,8 @@ private:
     node node_{};
 };
 
-// How an adaptor or a stack holds what it is given: an lvalue by reference (the caller keeps it alive), an rvalue by value.
+// How an adaptor or a stack holds what it is given: an lvalue by reference (the caller keeps it alive), an rvalue by
+// value.
 template <class T>
 class held;
 template <class B>
@@ -66,7 +67,8 @@ class held<B> {
 public:
     using type = B;
     explicit held(B&& backend) : backend_(std::move(backend)) {}
-    // The holder is const-transparent: a layer's primitives are not const, a stack's are called through a const holder too.
+    // The holder is const-transparent: a layer's primitives are not const, a stack's are called through a const holder
+    // too.
     [[nodiscard]] B& get() const noexcept { return backend_; }
 
 private:

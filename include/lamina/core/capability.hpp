@@ -1,5 +1,5 @@
-// What only the machine can know: does this file system take trusted xattrs, can it exchange two names? A backend answers
-// once, when it is opened; the overlay chooses among the algorithms that compiled.
+// What only the machine can know: does this file system take trusted xattrs, can it exchange two names? A backend
+// answers once, when it is opened; the overlay chooses among the algorithms that compiled.
 #pragma once
 
 #include <cstdint>

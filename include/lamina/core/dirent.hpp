@@ -22,8 +22,8 @@ struct directory_entry {
     std::uint64_t inode = 0;
 };
 
-// A reference to a callable bool(directory_entry const&); it returns false to end the listing. Not owning: it lives as long
-// as the call that it is an argument of.
+// A reference to a callable bool(directory_entry const&); it returns false to end the listing. Not owning: it lives as
+// long as the call that it is an argument of.
 class entry_sink {
 public:
     template <class F>
@@ -42,8 +42,8 @@ private:
     bool (*call_)(void*, directory_entry const&);
 };
 
-// A snapshot of a directory: all names in one buffer, in the order in which the backend gave them. Its positions are the
-// cookies of semantics.md, case 16: they never change.
+// A snapshot of a directory: all names in one buffer, in the order in which the backend gave them. Its positions are
+// the cookies of semantics.md, case 16: they never change.
 class listing {
 public:
     void add(directory_entry const& entry) {

@@ -1,6 +1,6 @@
-// What went wrong, in eight bytes: an errno, the operation, and the layer. No path and no allocation, so that a failure on a
-// hot path (a name that is missing in ten layers) costs nanoseconds. `path_error` adds the path where a caller could not
-// know it: in operations over a whole tree.
+// What went wrong, in eight bytes: an errno, the operation, and the layer. No path and no allocation, so that a failure
+// on a hot path (a name that is missing in ten layers) costs nanoseconds. `path_error` adds the path where a caller
+// could not know it: in operations over a whole tree.
 #pragma once
 
 #include <cerrno>

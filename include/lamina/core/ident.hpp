@@ -5,9 +5,9 @@
 
 namespace lamina {
 
-// An anchor to one directory of one backend, meaningful to that backend alone (and to backends that share its nodes: see
-// architecture, upper and work directory). One type for all backends, so that a stack of many keeps its tables in one shape.
-// What holds a node has retained it; `node_guard` in backend/traits.hpp gives it back.
+// An anchor to one directory of one backend, meaningful to that backend alone (and to backends that share its nodes:
+// see architecture, upper and work directory). One type for all backends, so that a stack of many keeps its tables in
+// one shape. What holds a node has retained it; `node_guard` in backend/traits.hpp gives it back.
 enum class node : std::uint64_t {};
 
 // Device and inode: two names with equal ids are one object.

@@ -16,8 +16,9 @@ enum class open_flags : std::uint32_t {
     truncate = 32,
 };
 
-// renameat2(2). `exchange` together with another: einval. `whiteout` leaves a character device 0/0 at the old name, in the same
-// atomic step; an overlay asks it of its upper (where `capability::rename_whiteout` is there) and refuses it of its users.
+// renameat2(2). `exchange` together with another: einval. `whiteout` leaves a character device 0/0 at the old name, in
+// the same atomic step; an overlay asks it of its upper (where `capability::rename_whiteout` is there) and refuses it
+// of its users.
 enum class rename_flags : std::uint32_t { none = 0, no_replace = 1, exchange = 2, whiteout = 4 };
 
 // setxattr(2).

@@ -1,6 +1,7 @@
-// Paths and names inside a tree. Bytes, not text: any byte but NUL and '/'. A leading '/' means the tree's root, as does its
-// absence: there is no current directory. `..` may not lead above the root in the path's own words ("etc/../../x" is
-// refused); what symbolic links do to it is decided when the path is walked, and never leaves the tree either.
+// Paths and names inside a tree. Bytes, not text: any byte but NUL and '/'. A leading '/' means the tree's root, as
+// does its absence: there is no current directory. `..` may not lead above the root in the path's own words
+// ("etc/../../x" is refused); what symbolic links do to it is decided when the path is walked, and never leaves the
+// tree either.
 #pragma once
 
 #include <compare>
@@ -33,8 +34,8 @@ struct name_ref {
 
 namespace detail {
 
-// The seed differs from run to run (with address space randomisation), so that nobody can prepare a layer whose names all
-// fall into one slot.
+// The seed differs from run to run (with address space randomisation), so that nobody can prepare a layer whose names
+// all fall into one slot.
 inline char const hash_anchor = 0;
 
 [[nodiscard]] constexpr std::uint64_t mix(std::uint64_t a, std::uint64_t b) noexcept {
@@ -43,7 +44,8 @@ inline char const hash_anchor = 0;
     return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
 
-// The two ends of `size` bytes, overlapping in the middle where there are fewer than 16: a short name in two loads, no loop.
+// The two ends of `size` bytes, overlapping in the middle where there are fewer than 16: a short name in two loads, no
+// loop.
 struct name_ends {
     std::uint64_t front, back;
 };
@@ -136,8 +138,8 @@ inline name_ref::name_ref(std::string_view name) noexcept : text(name), hash(det
 
 class path;
 
-// A checked path that somebody else keeps alive. From a literal it is checked when it is compiled; at run time it comes from
-// a `path`, which comes from `path::parse`.
+// A checked path that somebody else keeps alive. From a literal it is checked when it is compiled; at run time it comes
+// from a `path`, which comes from `path::parse`.
 class path_view {
 public:
     constexpr path_view() = default;
@@ -167,8 +169,8 @@ public:
         auto const last = bytes_.substr(bytes_.rfind('/') + 1);  // npos + 1 is 0
         return !bytes_.empty() && (last.empty() || last == "." || last == "..");
     }
-    // Takes the first component off the front and returns it. Empty only when nothing is left: repeated and leading slashes
-    // are skipped; "." and ".." are returned as they stand.
+    // Takes the first component off the front and returns it. Empty only when nothing is left: repeated and leading
+    // slashes are skipped; "." and ".." are returned as they stand.
     constexpr std::string_view pop_front() noexcept {
         std::size_t start = 0;
         while (start < bytes_.size() && bytes_[start] == '/')

@@ -1,5 +1,5 @@
-// A value or an error, with the member names of std::expected. Not an alias of it: two translation units that are compiled
-// with different -std would disagree on every signature. And `value() &&` returns by value, so that
+// A value or an error, with the member names of std::expected. Not an alias of it: two translation units that are
+// compiled with different -std would disagree on every signature. And `value() &&` returns by value, so that
 //     for (auto const& entry : tree.list("etc").value())
 // does not walk over a dead object, which it does with a reference into a temporary.
 #pragma once
@@ -138,7 +138,8 @@ public:
     constexpr ~result() { destroy(); }
 
     [[nodiscard]] constexpr bool has_value() const noexcept { return has_; }
-    // Not for result<bool>: `if (tree.exists(p))` would ask whether the question could be answered, and read like the answer.
+    // Not for result<bool>: `if (tree.exists(p))` would ask whether the question could be answered, and read like the
+    // answer.
     constexpr explicit operator bool() const noexcept
         requires(!std::same_as<T, bool>)
     {

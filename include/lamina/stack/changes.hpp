@@ -1,10 +1,10 @@
 // What the upper adds, changes and deletes against the lowers, in time proportional to the upper.
 //
-// A file that was copied up counts as modified, also if its bytes are the same again. A directory counts where its mode, owner,
-// group or attributes differ, not for its times, which every change in it moves (nor for its owner with ownership::take, which
-// makes each directory above a change the process's own). An object that became another kind of thing is
-// deleted and added, in that order. A directory that was moved is added with `from`; what it brought along from there is not
-// listed one by one, only what has been changed in it since.
+// A file that was copied up counts as modified, also if its bytes are the same again. A directory counts where its
+// mode, owner, group or attributes differ, not for its times, which every change in it moves (nor for its owner with
+// ownership::take, which makes each directory above a change the process's own). An object that became another kind of
+// thing is deleted and added, in that order. A directory that was moved is added with `from`; what it brought along
+// from there is not listed one by one, only what has been changed in it since.
 #pragma once
 
 #include <algorithm>
@@ -121,7 +121,8 @@ private:
         return {};
     }
 
-    // Whether a directory's lower part is what lies below its own place, and not what a redirect brought from elsewhere.
+    // Whether a directory's lower part is what lies below its own place, and not what a redirect brought from
+    // elsewhere.
     [[nodiscard]] result<bool> merges_with(entry_id id, search<Core> const& below) {
         auto const& layers = core_.directory(id).layers;
         if (below.type != file_type::directory || layers.size() < 2)

@@ -1,9 +1,10 @@
-// The children of one directory: open addressing over {hash, id}, eight bytes a slot, so that a search, and growth, read slots
-// and hardly ever an entry.
+// The children of one directory: open addressing over {hash, id}, eight bytes a slot, so that a search, and growth,
+// read slots and hardly ever an entry.
 //
-// Concurrency: one writer at a time (the stack's tree lock, exclusive); any number of readers inside an epoch, without a lock.
-// A reader that runs beside a writer may miss a child that is there: an answer "not there" counts only if the stack's change
-// counter stood still meanwhile. What it finds, it finds under a hash only, and compares the name itself.
+// Concurrency: one writer at a time (the stack's tree lock, exclusive); any number of readers inside an epoch, without
+// a lock. A reader that runs beside a writer may miss a child that is there: an answer "not there" counts only if the
+// stack's change counter stood still meanwhile. What it finds, it finds under a hash only, and compares the name
+// itself.
 #pragma once
 
 #include <atomic>
@@ -73,7 +74,8 @@ public:
 
     // The rest is for the writer.
 
-    // Requires: not in it yet. Where it grows, the old array is given to `retire(void*)`, to be freed by slot_array::free.
+    // Requires: not in it yet. Where it grows, the old array is given to `retire(void*)`, to be freed by
+    // slot_array::free.
     template <class Retire>
     void insert(std::uint32_t hash, entry_id id, Retire&& retire) {
         slot_array* array = array_.load(std::memory_order_relaxed);

@@ -1,5 +1,5 @@
-// Copy-up: an object of a lower layer gets a twin in the upper, which from then on is the object. The merged view does not
-// change by it.
+// Copy-up: an object of a lower layer gets a twin in the upper, which from then on is the object. The merged view does
+// not change by it.
 //
 // Order of effects, and why:
 //   1. the directories above, root first: a twin needs a place
@@ -13,9 +13,10 @@
 //   9. the parent's times put back: the directory shows the same entries as before
 // A failure up to 8 removes the temporary; nothing has changed then.
 //
-// While data is copied no lock is held. The entry is marked `copying`; who needs the same object waits until `copies_ended`
-// moves, and looks the name up again. The entry may be renamed away no more (a rename needs the copy first), but its directory
-// may be, and the name may be removed: so place and name are read again before step 8, and a copy whose name is gone is dropped.
+// While data is copied no lock is held. The entry is marked `copying`; who needs the same object waits until
+// `copies_ended` moves, and looks the name up again. The entry may be renamed away no more (a rename needs the copy
+// first), but its directory may be, and the name may be removed: so place and name are read again before step 8, and a
+// copy whose name is gone is dropped.
 #pragma once
 
 #include <algorithm>
@@ -59,8 +60,9 @@ template <class Core>
     return outcome;
 }
 
-// Carries the extended attributes of an object over: `set(key, value)` puts one on the copy. Marks of an overlay stay behind.
-// As the kernel does, an attribute that the upper cannot hold at all is left out, unless it decides about permission.
+// Carries the extended attributes of an object over: `set(key, value)` puts one on the copy. Marks of an overlay stay
+// behind. As the kernel does, an attribute that the upper cannot hold at all is left out, unless it decides about
+// permission.
 template <class Core, class Set>
 [[nodiscard]] result<void> copy_xattrs(Core& core, layer_number layer, node directory, name_ref name, Set&& set) {
     LAMINA_TRY(auto const keys, core.layers.list_xattrs(layer, directory, name));
@@ -138,7 +140,8 @@ template <class Core>
     return flush_names(core, parent);
 }
 
-// A directory and those above it. Requires: tree lock, exclusive; the directory is alive. Errors: with the upper's number.
+// A directory and those above it. Requires: tree lock, exclusive; the directory is alive. Errors: with the upper's
+// number.
 template <class Core>
 [[nodiscard]] result<void> ensure_upper_directory(Core& core, entry_id id) {
     std::vector<entry_id> missing;
@@ -177,15 +180,16 @@ class file_copy_up {
     using upper_file = file_of<upper_type>;
 
 public:
-    // Requires: tree lock, exclusive; a visible regular file of a lower. Marks the entry. At most `limit` bytes will be copied;
-    // a shell gets none, and the mark that its data lies below.
+    // Requires: tree lock, exclusive; a visible regular file of a lower. Marks the entry. At most `limit` bytes will be
+    // copied; a shell gets none, and the mark that its data lies below.
     file_copy_up(Core& core, entry_id id, attributes const& from, std::uint64_t limit, bool shell)
         : core_(core), id_(id), from_(from), place_(core.where(id)), name_(core.at(id).name()),
           size_(std::min(from.size, limit)), shell_(shell), temporary_(core) {
         core_.layers.retain(place_.layer, place_.directory);
         core_.at(id_).set(fact::copying);
     }
-    // The same, but with `content` in place of the file's own, and a new modification time. The file may lie in the upper.
+    // The same, but with `content` in place of the file's own, and a new modification time. The file may lie in the
+    // upper.
     file_copy_up(Core& core, entry_id id, attributes const& from, std::string_view content)
         : file_copy_up(core, id, from, 0, false) {
         content_ = content;
@@ -245,8 +249,8 @@ public:
         return copy_->set_times(times);
     }
 
-    // Steps 8 and 9, at the name that the entry has by now. The copy, open for reading and writing, goes to `opened`, unless other
-    // handles need it. Requires: tree lock, exclusive; the entry is not removed.
+    // Steps 8 and 9, at the name that the entry has by now. The copy, open for reading and writing, goes to `opened`,
+    // unless other handles need it. Requires: tree lock, exclusive; the entry is not removed.
     [[nodiscard]] result<void> publish(std::optional<upper_file>* opened = nullptr) {
         entry& e = core_.at(id_);
         auto const place = [&]() -> result<void> {
@@ -264,8 +268,9 @@ public:
             core_.keep_open(id_, typename Core::file_variant(*std::move(copy_)));
         else if (!shell_ && opened != nullptr)
             *opened = std::move(copy_);
-        // A link of the lower that has other names stays one object there, so the number goes with those. And the number of an
-        // object of the upper that is replaced will be given to another one: only one that a lower object keeps may stay.
+        // A link of the lower that has other names stays one object there, so the number goes with those. And the
+        // number of an object of the upper that is replaced will be given to another one: only one that a lower object
+        // keeps may stay.
         if (replaces_ ? !e.is(fact::carried_inode) : from_.nlink > 1) {
             e.clear(fact::inode);
             core_.directory(e.parent).names.reset();  // a listing shows the old one
@@ -279,8 +284,8 @@ public:
     }
 
 private:
-    // Whether the copy is not to hold what the original holds. Also where it is only cut, for a truncation that follows:
-    // truncating it to the size that it has already would not show.
+    // Whether the copy is not to hold what the original holds. Also where it is only cut, for a truncation that
+    // follows: truncating it to the size that it has already would not show.
     [[nodiscard]] bool changes_data() const noexcept { return content_ || size_ < from_.size; }
 
     result<void> make() {
@@ -288,7 +293,8 @@ private:
         if constexpr (makes_unnamed_files<upper_type>) {
             // (Only a rename can replace a name.)
             if (core_.upper_able.has(capability::unnamed_files) && !replaces_) {
-                // Without a name nobody can open it, so it may have its final mode at once; set-id bits come last all the same.
+                // Without a name nobody can open it, so it may have its final mode at once; set-id bits come last all
+                // the same.
                 auto made = upper.create_unnamed(core_.work, from_.mode & 0777);
                 if (made) {
                     unnamed_ = true;
@@ -380,10 +386,10 @@ template <class Core>
     return !core.at(id).is(fact::metacopy);
 }
 
-// Brings a visible object into the upper. On success the caller looks its name up again: either the entry is in the upper now,
-// or (while this waited or copied) it was removed or replaced. Requires: `lock` holds the tree lock; it is given up and taken
-// again where data is copied. A file that this call copied is left open in `opened`, if that is given and nobody else had it open.
-// Errors: what the layers report; then the view is as it was.
+// Brings a visible object into the upper. On success the caller looks its name up again: either the entry is in the
+// upper now, or (while this waited or copied) it was removed or replaced. Requires: `lock` holds the tree lock; it is
+// given up and taken again where data is copied. A file that this call copied is left open in `opened`, if that is
+// given and nobody else had it open. Errors: what the layers report; then the view is as it was.
 template <class Core>
 [[nodiscard]] result<void> copy_up(Core& core, exclusive_lock& lock, entry_id id, wanted what,
                                    std::uint64_t limit = all_data, opened_copy<Core>* opened = nullptr) {

@@ -1,11 +1,12 @@
-// The state of one overlay, and the few steps that every operation takes on it: from a node to its entry, from an entry to
-// where it lies, from a name to its attributes. The algorithms (lookup, merge, copy_up, modify, rename, changes) are functions
-// over this struct, one header each.
+// The state of one overlay, and the few steps that every operation takes on it: from a node to its entry, from an entry
+// to where it lies, from a name to its attributes. The algorithms (lookup, merge, copy_up, modify, rename, changes) are
+// functions over this struct, one header each.
 //
-// Locks: `tree` guards the entry cache and the order of changes to the upper. Shared: to read what is cached. Exclusive: to fill
-// the cache and to change names or attributes, in the upper first and then in the cache, so that a failed change leaves the
-// cache true. A copy-up of a file's data holds no lock: the entry is marked `copying`, and who needs the same entry waits for
-// `copies_ended` to move (copy_up.hpp). Nothing of the stack's is locked inside a backend's own locks.
+// Locks: `tree` guards the entry cache and the order of changes to the upper. Shared: to read what is cached.
+// Exclusive: to fill the cache and to change names or attributes, in the upper first and then in the cache, so that a
+// failed change leaves the cache true. A copy-up of a file's data holds no lock: the entry is marked `copying`, and who
+// needs the same entry waits for `copies_ended` to move (copy_up.hpp). Nothing of the stack's is locked inside a
+// backend's own locks.
 #pragma once
 
 #include <algorithm>
@@ -99,8 +100,8 @@ struct stack_core {
     [[nodiscard]] entry& at(entry_id id) const noexcept { return entries[id]; }
     [[nodiscard]] directory_part& directory(entry_id id) const noexcept { return *entries[id].directory; }
 
-    // The lock of an operation that may fill the cache or change the tree. Here, where no operation holds an entry that is not
-    // pinned, the cache is kept within its bound.
+    // The lock of an operation that may fill the cache or change the tree. Here, where no operation holds an entry that
+    // is not pinned, the cache is kept within its bound.
     [[nodiscard]] exclusive_lock enter() {
         exclusive_lock lock(tree);
         if (entries.bytes() > rules.cache_bytes)
@@ -177,9 +178,10 @@ struct stack_core {
         return found;
     }
 
-    // A handle whose name is gone changes an object that has other names. Their entries hear nothing of it, so what is known of
-    // them is forgotten, and as long as there is such a handle no attributes of files are kept. Rare: it takes a hard link, and
-    // an open handle on a removed name of it. Requires: tree lock, exclusive; the entry's number is given.
+    // A handle whose name is gone changes an object that has other names. Their entries hear nothing of it, so what is
+    // known of them is forgotten, and as long as there is such a handle no attributes of files are kept. Rare: it takes
+    // a hard link, and an open handle on a removed name of it. Requires: tree lock, exclusive; the entry's number is
+    // given.
     void begin_unheard(entry_id id) {
         ++unheard;
         entries.for_each([&, number = at(id).inode.load()](entry& e) {
@@ -207,8 +209,8 @@ struct stack_core {
         }
     }
 
-    // Takes an entry that is already detached, and all below it, out of the cache. What somebody pins stays, marked removed; what
-    // a reader may be looking at stays until it has gone.
+    // Takes an entry that is already detached, and all below it, out of the cache. What somebody pins stays, marked
+    // removed; what a reader may be looking at stays until it has gone.
     void discard(entry_id id) {
         release_below(id);
         std::vector<entry_id> pending{id};

@@ -1,12 +1,12 @@
 // New names in the merged view.
 //
-// Where nothing of that name lies in the upper, the object is made in place: one call, as on a plain directory. Where a whiteout
-// lies there, the object is made in the work directory and takes the whiteout's place in one step, so that at no moment the
-// lower object shows through; a directory is marked opaque before. (aufs: the whiteout is another name, and beside it the new
-// object is visible and not merged, so it is made first and the whiteout removed after.)
+// Where nothing of that name lies in the upper, the object is made in place: one call, as on a plain directory. Where a
+// whiteout lies there, the object is made in the work directory and takes the whiteout's place in one step, so that at
+// no moment the lower object shows through; a directory is marked opaque before. (aufs: the whiteout is another name,
+// and beside it the new object is visible and not merged, so it is made first and the whiteout removed after.)
 //
-// Each takes the tree lock, exclusive. Errors: eexist; those of the upper with its number; einval and enametoolong for names
-// that the upper's format cannot hold.
+// Each takes the tree lock, exclusive. Errors: eexist; those of the upper with its number; einval and enametoolong for
+// names that the upper's format cannot hold.
 #pragma once
 
 #include <optional>
@@ -79,8 +79,8 @@ void settle_directory(Core& core, entry_id id, node made, bool opaque) {
     core.at(id).directory = part;
 }
 
-// Removes an aufs whiteout that a new object has taken the place of. If this fails, the whiteout hides what it always hid and
-// nothing else: the view is right, and the next removal writes it again.
+// Removes an aufs whiteout that a new object has taken the place of. If this fails, the whiteout hides what it always
+// hid and nothing else: the view is right, and the next removal writes it again.
 template <class Core>
 void drop_aufs_whiteout(Core& core, node directory, name_ref name) {
     (void)core.layers.upper().remove_at(directory, std::string(mark::aufs_prefix).append(name.text));

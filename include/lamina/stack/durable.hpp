@@ -7,9 +7,9 @@
 //
 // A flush that fails is the operation's error, though the change is made and seen: what is on the disk is then unknown.
 //
-// Flushes of `strict`, per operation, besides one for data: of each directory that gained or lost a name, and of the object
-// whose attributes changed. A symbolic link or a special file has no descriptor to flush; its directory's flush carries it on the
-// file systems that journal metadata in order (ext4, xfs, btrfs).
+// Flushes of `strict`, per operation, besides one for data: of each directory that gained or lost a name, and of the
+// object whose attributes changed. A symbolic link or a special file has no descriptor to flush; its directory's flush
+// carries it on the file systems that journal metadata in order (ext4, xfs, btrfs).
 //
 // Requires throughout: the tree lock.
 #pragma once

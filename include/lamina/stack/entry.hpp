@@ -1,12 +1,13 @@
-// The entry cache: what the overlay knows about the names that it was asked for. Children hang on their directory's entry, not
-// on a path, so a rename of a directory touches two slots however much lies below it.
+// The entry cache: what the overlay knows about the names that it was asked for. Children hang on their directory's
+// entry, not on a path, so a rename of a directory touches two slots however much lies below it.
 //
-// An entry is 128 bytes in a chunk that never moves, named by a 32-bit id: the first line is what a path walk reads, the second
-// is what stat reads. A directory adds a `directory_part`: where it lies in each layer, its children, and its listing.
+// An entry is 128 bytes in a chunk that never moves, named by a 32-bit id: the first line is what a path walk reads,
+// the second is what stat reads. A directory adds a `directory_part`: where it lies in each layer, its children, and
+// its listing.
 //
-// Concurrency: one writer at a time (the stack's tree lock, exclusive). Readers are of two kinds: those that hold the lock,
-// shared, may read everything; those that are inside an epoch (epoch.hpp) may read what is atomic here, and nothing else. What
-// the second kind may still be looking at is not freed but retired (entry_table.hpp).
+// Concurrency: one writer at a time (the stack's tree lock, exclusive). Readers are of two kinds: those that hold the
+// lock, shared, may read everything; those that are inside an epoch (epoch.hpp) may read what is atomic here, and
+// nothing else. What the second kind may still be looking at is not freed but retired (entry_table.hpp).
 #pragma once
 
 #include <atomic>
@@ -53,7 +54,8 @@ struct directory_part {
     }
 };
 
-// An atomic pointer that reads like a plain one. It is set once, when the directory is resolved, and reset when it is removed.
+// An atomic pointer that reads like a plain one. It is set once, when the directory is resolved, and reset when it is
+// removed.
 class directory_pointer {
 public:
     operator directory_part*() const noexcept { return part_.load(std::memory_order_seq_cst); }
@@ -106,7 +108,8 @@ struct alignas(64) entry {
     std::atomic<file_type> type{file_type::unknown};
     char short_name[1 + inline_name] = {};
 
-    // The second line: attributes. Times outside of what 64 bits of nanoseconds hold (1677 to 2262) are never stored here.
+    // The second line: attributes. Times outside of what 64 bits of nanoseconds hold (1677 to 2262) are never stored
+    // here.
     std::atomic<std::uint64_t> inode{0};
     std::atomic<std::uint64_t> size_or_rdev{0};
     std::atomic<std::int64_t> atime{0}, mtime{0}, ctime{0};
@@ -146,7 +149,8 @@ struct alignas(64) entry {
             block = new char[1 + given.text.size()];
         write_name(block, given);
     }
-    // Another name. Returns the block of the old one where it is to be retired, else null. Readers may be looking at either.
+    // Another name. Returns the block of the old one where it is to be retired, else null. Readers may be looking at
+    // either.
     [[nodiscard]] char const* change_name(name_ref given) {
         char const* const old = has_short_name() ? nullptr : name_block.load(std::memory_order_relaxed);
         write_name(new char[1 + given.text.size()], given);
@@ -158,7 +162,8 @@ struct alignas(64) entry {
         version.fetch_add(2, std::memory_order_acq_rel);
         clear(fact::attributes);
     }
-    // Fills the attribute line, unless they do not fit or have changed since `seen` was read from `version`. Writer only.
+    // Fills the attribute line, unless they do not fit or have changed since `seen` was read from `version`. Writer
+    // only.
     void store(attributes const& a, std::uint32_t seen) noexcept {
         std::int64_t ns[3];
         timestamp const times[3] = {a.atime, a.mtime, a.ctime};

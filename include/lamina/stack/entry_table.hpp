@@ -1,7 +1,8 @@
-// All entries of one stack: where they live, how they come under a name, change it and leave, and how long they are kept for
-// readers that may still be looking.
+// All entries of one stack: where they live, how they come under a name, change it and leave, and how long they are
+// kept for readers that may still be looking.
 //
-// Concurrency: the writer's (the stack's tree lock, exclusive), but for operator[], find and shifts, which readers use too.
+// Concurrency: the writer's (the stack's tree lock, exclusive), but for operator[], find and shifts, which readers use
+// too.
 #pragma once
 
 #include <atomic>
@@ -54,7 +55,8 @@ public:
     [[nodiscard]] entry_id find(entry_id directory, name_ref name) const {
         return find(*(*this)[directory].directory, name);
     }
-    // Odd while a child moves to where a reader may miss it. A reader's "not there" counts if this was even and stood still.
+    // Odd while a child moves to where a reader may miss it. A reader's "not there" counts if this was even and stood
+    // still.
     [[nodiscard]] std::uint32_t shifts() const noexcept { return shifts_.load(std::memory_order_seq_cst); }
 
     // A fresh entry under that name. Requires: the directory has none of that name.
@@ -72,8 +74,8 @@ public:
         hide(id);
         shifting([&] { (*this)[e.parent].directory->children.erase(e.hash, id); });
     }
-    // Gives an entry another place and name, in one step where `replaced` has that name already (it is then detached), else with
-    // a moment in which it has neither; shifts() tells of it.
+    // Gives an entry another place and name, in one step where `replaced` has that name already (it is then detached),
+    // else with a moment in which it has neither; shifts() tells of it.
     void move(entry_id id, entry_id directory, name_ref name, entry_id replaced) {
         entry& e = (*this)[id];
         hide(id);
@@ -115,7 +117,8 @@ public:
         show(b);
     }
 
-    // The entry is visible in its directory from now on. Where the directory is not listed yet, the listing will find it.
+    // The entry is visible in its directory from now on. Where the directory is not listed yet, the listing will find
+    // it.
     void show(entry_id id) {
         entry& e = (*this)[id];
         directory_part& parent = *(*this)[e.parent].directory;
@@ -175,15 +178,17 @@ public:
     }
     // Entries in use, the root and those that wait for readers included.
     [[nodiscard]] std::size_t size() const noexcept { return live_ - 1; }
-    // What they take, with their slots and places in listings: an estimate, of what was measured on /usr (docs/performance.md).
+    // What they take, with their slots and places in listings: an estimate, of what was measured on /usr
+    // (docs/performance.md).
     [[nodiscard]] std::size_t bytes() const noexcept { return size() * bytes_per_entry; }
 
-    // Lets go, by evict(id), of entries that nothing depends on, until they take `wanted` bytes or there are no more. Those that
-    // were used since the last time get a second chance: a clock, whose hand stays where it stopped.
+    // Lets go, by evict(id), of entries that nothing depends on, until they take `wanted` bytes or there are no more.
+    // Those that were used since the last time get a second chance: a clock, whose hand stays where it stopped.
     template <class Evict>
     void shrink(std::size_t wanted, Evict&& evict) {
         constexpr fact needed[] = {fact::removed, fact::retired, fact::copying, fact::kept_open, fact::carried_inode};
-        // Bounded: where little can go, nobody is to pay for looking at everything. The next operation goes on from here.
+        // Bounded: where little can go, nobody is to pay for looking at everything. The next operation goes on from
+        // here.
         for (int steps = 1024; steps != 0 && bytes() > wanted; --steps) {
             hand_ = hand_ + 1 < made_ ? hand_ + 1 : 2;
             entry& e = (*this)[entry_id{hand_}];

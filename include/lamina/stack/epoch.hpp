@@ -1,13 +1,14 @@
-// When memory that readers may still be looking at can be given back. Readers of the entry cache take no lock: they announce the
-// epoch in which they began, in a slot of their own, and withdraw it when they are done. A writer takes something out of sight,
-// moves the epoch on, and keeps the thing until every slot is empty or has begun later.
+// When memory that readers may still be looking at can be given back. Readers of the entry cache take no lock: they
+// announce the epoch in which they began, in a slot of their own, and withdraw it when they are done. A writer takes
+// something out of sight, moves the epoch on, and keeps the thing until every slot is empty or has begun later.
 //
-// One domain for the whole process, so that a thread has one slot however many overlays it uses. A slot is a cache line of its
-// own; slots are never given back to the system, only to the next thread. Entering costs one exchange, about 5 ns.
+// One domain for the whole process, so that a thread has one slot however many overlays it uses. A slot is a cache line
+// of its own; slots are never given back to the system, only to the next thread. Entering costs one exchange, about 5
+// ns.
 //
-// A reader must not wait for anything, and must not call a backend, while it is inside.
-// No std::atomic_thread_fence: the thread sanitizer does not know it. The order comes from sequentially consistent accesses: the
-// reader's exchange and its loads of what it follows, the writer's stores and its look at the slots.
+// A reader must not wait for anything, and must not call a backend, while it is inside. No std::atomic_thread_fence:
+// the thread sanitizer does not know it. The order comes from sequentially consistent accesses: the reader's exchange
+// and its loads of what it follows, the writer's stores and its look at the slots.
 #pragma once
 
 #include <atomic>

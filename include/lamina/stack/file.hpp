@@ -1,8 +1,9 @@
 // An open file of an overlay: the file of one layer, and the entry whose cached attributes its writes make stale.
 //
-// A handle that was opened on a lower file follows the file when it is copied up: from then on it reads the copy, so it sees what
-// others write. It is itself never written through: a lower file is opened for reading only, and what a read-only handle may
-// change all the same (mode, owner, times, attributes, as fchmod(2) and its like) brings the file into the upper first.
+// A handle that was opened on a lower file follows the file when it is copied up: from then on it reads the copy, so it
+// sees what others write. It is itself never written through: a lower file is opened for reading only, and what a
+// read-only handle may change all the same (mode, owner, times, attributes, as fchmod(2) and its like) brings the file
+// into the upper first.
 //
 // Concurrency: as the layer's own file; following takes the tree lock once.
 // Requires: the overlay outlives its files.

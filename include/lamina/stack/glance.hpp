@@ -1,5 +1,6 @@
-// What the entry cache can tell without a lock: readers announce an epoch (epoch.hpp), follow what is published, and leave. What
-// they do not find, or find while it is being moved, they call unknown; the caller then asks again with the lock.
+// What the entry cache can tell without a lock: readers announce an epoch (epoch.hpp), follow what is published, and
+// leave. What they do not find, or find while it is being moved, they call unknown; the caller then asks again with the
+// lock.
 //
 // Requires of look and walk_down: inside an epoch.
 #pragma once

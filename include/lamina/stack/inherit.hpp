@@ -1,7 +1,7 @@
-// What a new object takes from its directory when it is made in the work directory and not in place: there the file system
-// does it, here it is done by hand. A set-gid directory gives its group, and a directory made in it the bit; a default ACL
-// becomes the new object's ACL, cut by the mode that was asked for, and a directory's default as well (acl(5), "OBJECT
-// CREATION AND DEFAULT ACLs").
+// What a new object takes from its directory when it is made in the work directory and not in place: there the file
+// system does it, here it is done by hand. A set-gid directory gives its group, and a directory made in it the bit; a
+// default ACL becomes the new object's ACL, cut by the mode that was asked for, and a directory's default as well
+// (acl(5), "OBJECT CREATION AND DEFAULT ACLs").
 #pragma once
 
 #include <cstddef>
@@ -26,8 +26,8 @@ public:
     }
     [[nodiscard]] std::string const& value() const noexcept { return value_; }
 
-    // Takes from owner, group class (the mask where there is one) and others what `mode` does not grant. Returns the mode that
-    // results.
+    // Takes from owner, group class (the mask where there is one) and others what `mode` does not grant. Returns the
+    // mode that results.
     [[nodiscard]] mode_bits cut(mode_bits mode) {
         bool const masked = find(mask) != 0;
         mode_bits result = mode & 07000;

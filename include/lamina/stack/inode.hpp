@@ -1,7 +1,7 @@
-// Inode numbers of the merged view: unique among all its objects, as long as the layers' own are, and stable while the stack is
-// open. As the kernel's xino does, a number is composed of the file system that the object was found on and its number there:
-// the first file system keeps its numbers as they are, the others carry their index in the upper 16 bits. A number that is
-// itself too large for that gets a running one instead.
+// Inode numbers of the merged view: unique among all its objects, as long as the layers' own are, and stable while the
+// stack is open. As the kernel's xino does, a number is composed of the file system that the object was found on and
+// its number there: the first file system keeps its numbers as they are, the others carry their index in the upper 16
+// bits. A number that is itself too large for that gets a running one instead.
 //
 // Not thread safe: the stack's tree lock, exclusive, guards it.
 #pragma once

@@ -1,6 +1,6 @@
-// What an overlay is made of: one upper or none, and its lowers from the top down. `upper(...)` and `lower(...)` are the words
-// in which a caller says it; `layers<...>` is how the stack holds and addresses them: number 0 is the upper (also where there
-// is none), 1 the topmost lower. Immutable once made, so it needs no lock.
+// What an overlay is made of: one upper or none, and its lowers from the top down. `upper(...)` and `lower(...)` are
+// the words in which a caller says it; `layers<...>` is how the stack holds and addresses them: number 0 is the upper
+// (also where there is none), 1 the topmost lower. Immutable once made, so it needs no lock.
 #pragma once
 
 #include <cstddef>
@@ -28,8 +28,9 @@ template <class B>
     return {held<B>(std::forward<B>(tree)), format};
 }
 
-// The format that a backend's layers have unless told otherwise: what its member function `marks_format()` says (an erased
-// backend knows only at run time), else its member `static constexpr whiteout_format usual_marks`, else the kernel's.
+// The format that a backend's layers have unless told otherwise: what its member function `marks_format()` says (an
+// erased backend knows only at run time), else its member `static constexpr whiteout_format usual_marks`, else the
+// kernel's.
 template <class B>
 [[nodiscard]] constexpr whiteout_format usual_marks([[maybe_unused]] B const& tree) noexcept {
     if constexpr (requires { tree.marks_format(); })
@@ -141,8 +142,8 @@ struct unique_variant<std::variant<Kept...>, First, Rest...>
 
 }  // namespace detail
 
-// The lowers, topmost first. Each argument is a backend (an lvalue is referred to, an rvalue is moved in), `marked(...)`, or
-// a std::vector of backends, whose elements are lowers in their order.
+// The lowers, topmost first. Each argument is a backend (an lvalue is referred to, an rvalue is moved in),
+// `marked(...)`, or a std::vector of backends, whose elements are lowers in their order.
 template <class... A>
 [[nodiscard]] auto lower(A&&... arguments) {
     return detail::lower_layers<decltype(detail::make_lower(std::forward<A>(arguments)))...>{

@@ -6,7 +6,8 @@
 //   redirect on a directory   changes the name under which the layers below are asked: one name in the same place, or a path
 //                             from their roots, whose components are subject to the same rules in each layer
 //
-// The kernel's ovl_lookup (fs/overlayfs/namei.c) defines these rules; kernel and aufs marks both go through whiteout/rules.hpp.
+// The kernel's ovl_lookup (fs/overlayfs/namei.c) defines these rules; kernel and aufs marks both go through
+// whiteout/rules.hpp.
 #pragma once
 
 #include <optional>
@@ -42,7 +43,8 @@ public:
     bool opaque = false;          // the upper's directory is
     bool upper_whiteout = false;
 
-    // To be set before, to find out where the data of a regular file lies: the first file under its name that is no metacopy.
+    // To be set before, to find out where the data of a regular file lies: the first file under its name that is no
+    // metacopy.
     bool wants_data = false;
     struct data_place {
         layer_number layer;
@@ -51,8 +53,8 @@ public:
     };
     std::optional<data_place> data;
 
-    // Looks for `name` below the directory `parent`. Requires: the tree lock, exclusive; `parent` alive. Layers above `first` are
-    // left out (1: what lies below the upper).
+    // Looks for `name` below the directory `parent`. Requires: the tree lock, exclusive; `parent` alive. Layers above
+    // `first` are left out (1: what lies below the upper).
     result<void> run(entry_id parent, name_ref name, layer_number first = 0) {
         path_.assign(name.text);
         auto const& places = core_.directory(parent).layers;
@@ -219,8 +221,8 @@ private:
     bool awaits_data_ = false;  // a metacopy was met
 };
 
-// The entry of a name, if the cache can tell: the entry (which may be negative), or `none` with `known` where the directory is
-// complete and has no such name.
+// The entry of a name, if the cache can tell: the entry (which may be negative), or `none` with `known` where the
+// directory is complete and has no such name.
 struct cached_child {
     entry_id id = entry_id::none;
     bool known = false;
@@ -249,8 +251,8 @@ void resolve_directory(Core& core, entry_id id, search<Core>& found) {
     e.put(fact::in_upper, found.holder == 0 && Core::writable);
 }
 
-// The entry of a name in a directory, found in the layers where the cache does not know it. It may be negative; `none` if the
-// directory is complete and has no such name. Requires: tree lock, exclusive; `parent` alive.
+// The entry of a name in a directory, found in the layers where the cache does not know it. It may be negative; `none`
+// if the directory is complete and has no such name. Requires: tree lock, exclusive; `parent` alive.
 template <class Core>
 [[nodiscard]] result<entry_id> find_child(Core& core, entry_id parent, name_ref name) {
     auto const cached = find_cached(core, parent, name);
@@ -278,7 +280,8 @@ template <class Core>
     }
     if (!met)
         core.entries.show(id);
-    // Already read for the search; a second call is spared. (A merged directory's count differs: keep_attributes knows.)
+    // Already read for the search; a second call is spared. (A merged directory's count differs: keep_attributes
+    // knows.)
     core.keep_attributes(id, layers.found, e.version.load(std::memory_order_relaxed));
     return id;
 }
@@ -292,8 +295,8 @@ template <class Core>
     return id;
 }
 
-// Under which path the layers below the upper know a directory: its own name and those above it, each replaced by the redirect
-// it has already, up to one that is absolute.
+// Under which path the layers below the upper know a directory: its own name and those above it, each replaced by the
+// redirect it has already, up to one that is absolute.
 template <class Core>
 [[nodiscard]] std::string path_in_lowers(Core const& core, entry_id id) {
     std::string path;
@@ -307,8 +310,8 @@ template <class Core>
     return path;
 }
 
-// Whether a lower layer would show something under this name if the upper had nothing there: then a removal needs a whiteout.
-// Requires: tree lock, exclusive; a visible entry.
+// Whether a lower layer would show something under this name if the upper had nothing there: then a removal needs a
+// whiteout. Requires: tree lock, exclusive; a visible entry.
 template <class Core>
 [[nodiscard]] result<bool> has_below(Core& core, entry_id id) {
     entry& e = core.at(id);

@@ -1,6 +1,7 @@
-// The listing of a merged directory: every layer is read once, top first, and each name is taken where it is first met. The
-// result stays: the directory is then `complete`, so that a name without an entry is known to be absent, and lookups need no
-// search. What is found is only a name, a type and the layer; attributes and merges of subdirectories are made when asked for.
+// The listing of a merged directory: every layer is read once, top first, and each name is taken where it is first met.
+// The result stays: the directory is then `complete`, so that a name without an entry is known to be absent, and
+// lookups need no search. What is found is only a name, a type and the layer; attributes and merges of subdirectories
+// are made when asked for.
 //
 // Requires throughout: the tree lock, exclusive.
 #pragma once
@@ -73,7 +74,8 @@ private:
         name_ref const name{deleted};
         entry_id id = core_.entries.find(parent_, name);
         bool const fresh = id == entry_id::none;
-        // A whiteout that is not the upper's says nothing that `complete` will not say; it only has to hide the layers below.
+        // A whiteout that is not the upper's says nothing that `complete` will not say; it only has to hide the layers
+        // below.
         if (fresh)
             id = core_.entries.add(parent_, name);
         entry& e = core_.at(id);

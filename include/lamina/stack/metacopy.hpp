@@ -1,10 +1,11 @@
-// Files of which only the metadata was copied up: the upper holds an empty shell of the right size with the mark `metacopy`, and
-// the data is that of the first file below under the same name, or under the path that the shell's redirect gives, which is no
-// shell itself. (The kernel's overlayfs document, "Metadata only copy up".)
+// Files of which only the metadata was copied up: the upper holds an empty shell of the right size with the mark
+// `metacopy`, and the data is that of the first file below under the same name, or under the path that the shell's
+// redirect gives, which is no shell itself. (The kernel's overlayfs document, "Metadata only copy up".)
 //
-// Filling the shell, in this order: data in place, which nobody reads there while the mark stands; the times put back; then the
-// mark is removed, which is the step that counts; last the redirect, which means nothing any more. A stop at any point before
-// shows the lower's data, as before. No lock is held while data is copied: the entry is `copying`, as in copy_up.hpp.
+// Filling the shell, in this order: data in place, which nobody reads there while the mark stands; the times put back;
+// then the mark is removed, which is the step that counts; last the redirect, which means nothing any more. A stop at
+// any point before shows the lower's data, as before. No lock is held while data is copied: the entry is `copying`, as
+// in copy_up.hpp.
 #pragma once
 
 #include <algorithm>
@@ -23,8 +24,9 @@
 
 namespace lamina::detail {
 
-// Finds out whether a file is a metacopy; that it is none, once and for all. (A metacopy may be filled through another name.) Requires: tree lock, exclusive; a visible regular file.
-// Errors: eperm if it is one and the policy refuses them.
+// Finds out whether a file is a metacopy; that it is none, once and for all. (A metacopy may be filled through another
+// name.) Requires: tree lock, exclusive; a visible regular file. Errors: eperm if it is one and the policy refuses
+// them.
 template <class Core>
 [[nodiscard]] result<void> judge_data(Core& core, entry_id id) {
     entry& e = core.at(id);
@@ -59,8 +61,8 @@ template <class Core>
     return {};
 }
 
-// A moved shell must say where its data lies: the redirect is written before the name changes, and is true at both names.
-// Requires: tree lock, exclusive; a file in the upper. Errors: exdev where the redirect cannot be stored.
+// A moved shell must say where its data lies: the redirect is written before the name changes, and is true at both
+// names. Requires: tree lock, exclusive; a file in the upper. Errors: exdev where the redirect cannot be stored.
 template <class Core>
 [[nodiscard]] result<void> mark_moved_file(Core& core, entry_id id) {
     entry const& e = core.at(id);
@@ -186,7 +188,8 @@ private:
     std::optional<typename Core::file_variant> from_;
 };
 
-// Gives a file of the upper its data, if it is a shell. On success the caller looks its name up again, as after copy_up.
+// Gives a file of the upper its data, if it is a shell. On success the caller looks its name up again, as after
+// copy_up.
 template <class Core>
 [[nodiscard]] result<void> fill_data(Core& core, exclusive_lock& lock, entry_id id, std::uint64_t limit) {
     data_fill<Core> fill(core, id, limit);

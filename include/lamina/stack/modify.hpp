@@ -1,8 +1,8 @@
-// Changes to objects that exist: their attributes, their data, their links. Each brings the object into the upper, then does
-// there what was asked. What the caller may be refused without a copy-up is refused without one.
+// Changes to objects that exist: their attributes, their data, their links. Each brings the object into the upper, then
+// does there what was asked. What the caller may be refused without a copy-up is refused without one.
 //
-// Takes the tree lock, exclusive, and gives it up while data is copied (copy_up.hpp). Errors: enoent, and those of the layers
-// with their number.
+// Takes the tree lock, exclusive, and gives it up while data is copied (copy_up.hpp). Errors: enoent, and those of the
+// layers with their number.
 #pragma once
 
 #include <string>
@@ -21,8 +21,8 @@ struct place_in_upper {
     name_ref name;  // empty: the directory itself
 };
 
-// Brings the object that a name means into the upper. `judge(id) -> result<void>` may refuse it first; it is asked again each
-// time that the lock was given up. At most `limit` bytes are copied where data is wanted.
+// Brings the object that a name means into the upper. `judge(id) -> result<void>` may refuse it first; it is asked
+// again each time that the lock was given up. At most `limit` bytes are copied where data is wanted.
 template <class Core, class Judge>
 [[nodiscard]] result<place_in_upper> bring_into_upper(Core& core, exclusive_lock& lock, entry_id directory, name_ref name,
                                                       wanted what, Judge&& judge, std::uint64_t limit = all_data,

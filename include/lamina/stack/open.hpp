@@ -1,7 +1,7 @@
 // Regular files opened: for reading where they lie, for writing in the upper.
 //
-// Errors: enoent, eisdir, eloop (a symbolic link), enxio (a device, fifo or socket, which is never opened); eperm for a metacopy
-// that the policy refuses; those of the layers with their number.
+// Errors: enoent, eisdir, eloop (a symbolic link), enxio (a device, fifo or socket, which is never opened); eperm for a
+// metacopy that the policy refuses; those of the layers with their number.
 #pragma once
 
 #include <utility>

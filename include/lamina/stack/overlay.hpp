@@ -1,16 +1,17 @@
-// The overlay: layers joined into one tree, which is itself a backend, so overlays nest and everything that takes a backend takes
-// an overlay.
+// The overlay: layers joined into one tree, which is itself a backend, so overlays nest and everything that takes a
+// backend takes an overlay.
 //
 //     lamina::overlay root{lamina::upper(scratch), lamina::lower(top, middle, bottom)};
 //     lamina::overlay root{lamina::upper(directory, work_directory), lamina::lower(image)};
 //     lamina::overlay view{lamina::lower(top, bottom)};                                     // nothing can be changed
 //
-// Layers given as lvalues are referred to, others moved in. While a stack is open nobody else may change its layers, as with a
-// kernel mount; a layer that changes all the same gives estale or old contents, never anything outside the layers.
+// Layers given as lvalues are referred to, others moved in. While a stack is open nobody else may change its layers, as
+// with a kernel mount; a layer that changes all the same gives estale or old contents, never anything outside the
+// layers.
 //
-// Concurrency: every operation may be called from any thread. Lock order, outer to inner: the stack's tree lock (core.hpp), a
-// layer's own locks; nested overlays repeat this inside. A copy-up holds none of them while it copies data.
-// Durability: a policy (policy.hpp); what each step waits for stands in durable.hpp.
+// Concurrency: every operation may be called from any thread. Lock order, outer to inner: the stack's tree lock
+// (core.hpp), a layer's own locks; nested overlays repeat this inside. A copy-up holds none of them while it copies
+// data. Durability: a policy (policy.hpp); what each step waits for stands in durable.hpp.
 #pragma once
 
 #include <memory>
@@ -45,7 +46,8 @@ public:
     using file_type = overlay_file<core_type>;
     static constexpr bool writable = layers_type::writable;
 
-    // Joins the layers. Never fails itself: where they cannot be joined, `ready()` tells why, and so does every operation.
+    // Joins the layers. Never fails itself: where they cannot be joined, `ready()` tells why, and so does every
+    // operation.
     explicit overlay(Upper upper, detail::lower_layers<Groups...> lowers, policy rules = {})
         requires writable
         : core_(std::make_unique<core_type>(layers_type(std::move(upper), std::move(lowers.groups)), rules)) {
@@ -57,9 +59,9 @@ public:
         join();
     }
 
-    // Errors: ebusy for an upper or a work directory that another stack has; einval for one that says it is incompatible or was
-    // left unflushed, or for a work directory that is the upper; exdev for one on another file system; what a layer's root
-    // reports, with the layer's number.
+    // Errors: ebusy for an upper or a work directory that another stack has; einval for one that says it is
+    // incompatible or was left unflushed, or for a work directory that is the upper; exdev for one on another file
+    // system; what a layer's root reports, with the layer's number.
     [[nodiscard]] result<void> ready() const {
         if (core_->unusable)
             return unexpected(*core_->unusable);
@@ -86,7 +88,8 @@ public:
         return detail::comparison<core_type>(*core_).run();
     }
 
-    // As path_interface has them. What the cache knows of a plain path is answered in one walk, without a lock or a node.
+    // As path_interface has them. What the cache knows of a plain path is answered in one walk, without a lock or a
+    // node.
     [[nodiscard]] result<attributes> status(path_view path) {
         attributes found;
         switch (detail::glance(*core_, path, found)) {

@@ -1,5 +1,5 @@
-// Everything about an overlay that is a choice, in one bag. The defaults follow from what the upper can do; the presets name
-// the three usual wishes.
+// Everything about an overlay that is a choice, in one bag. The defaults follow from what the upper can do; the presets
+// name the three usual wishes.
 #pragma once
 
 #include <cstddef>
@@ -48,7 +48,8 @@ struct policy {
     ownership owner = ownership::automatic;
     // ordered where the upper outlives the process, else none.
     durability durable = durability::automatic;
-    // What the cache of entries may take; each operation that fills it makes room first. A single listing may exceed it.
+    // What the cache of entries may take; each operation that fills it makes room first. A single listing may exceed
+    // it.
     std::size_t cache_bytes = std::size_t{256} << 20;
     // Opens an upper that was used with durability::none and not closed, instead of refusing it with einval.
     bool accept_unclean = false;
@@ -62,7 +63,8 @@ struct policy {
         p.owner = ownership::keep;
         return p;
     }
-    // As `mount -t overlay -o userxattr` in a user namespace: an upper that the kernel mounts there too, so no redirects.
+    // As `mount -t overlay -o userxattr` in a user namespace: an upper that the kernel mounts there too, so no
+    // redirects.
     [[nodiscard]] static constexpr policy rootless() noexcept {
         policy p;
         p.format = whiteout_format::kernel;

@@ -1,8 +1,10 @@
-// Joining the layers: what is decided once, when an overlay is made, and what an earlier life of the upper may have left.
+// Joining the layers: what is decided once, when an overlay is made, and what an earlier life of the upper may have
+// left.
 //
 // In this order: the upper and the work directory are claimed, so that no other stack uses them; one that says it is
-// incompatible, or was left unflushed, is refused before anything in it is touched; what a crash left in it is swept; what the
-// upper can do is asked; the choices of the policy that were left open are made; the roots of all layers become the root entry.
+// incompatible, or was left unflushed, is refused before anything in it is touched; what a crash left in it is swept;
+// what the upper can do is asked; the choices of the policy that were left open are made; the roots of all layers
+// become the root entry.
 //
 // Requires: nobody else uses the stack yet.
 #pragma once
@@ -17,8 +19,8 @@ namespace lamina::detail {
 inline constexpr std::string_view work_name = "work";
 inline constexpr std::string_view incompat_name = "incompat";
 
-// `incompat/volatile/dirty` in the work directory: nothing of the upper may be on the disk yet. The kernel writes the same for a
-// mount with `volatile`, and refuses to mount what has it.
+// `incompat/volatile/dirty` in the work directory: nothing of the upper may be on the disk yet. The kernel writes the
+// same for a mount with `volatile`, and refuses to mount what has it.
 inline constexpr std::string_view volatile_mark[] = {incompat_name, "volatile", "dirty"};
 
 template <class Core>
@@ -37,7 +39,8 @@ template <class Core>
     return {};
 }
 
-// The stack is closed in order: everything is flushed, then the mark goes. If the flush fails, the mark stays and tells.
+// The stack is closed in order: everything is flushed, then the mark goes. If the flush fails, the mark stays and
+// tells.
 template <class Core>
 void close_volatile(Core& core) {
     auto& upper = core.layers.upper();
@@ -66,8 +69,9 @@ template <class Core>
     return {};
 }
 
-// `<work>/work`, made if it is missing. Errors: ebusy if another stack has the upper or the work directory; einval if the work
-// directory is the upper, or says that it is incompatible; exdev if it lies on another file system than the upper.
+// `<work>/work`, made if it is missing. Errors: ebusy if another stack has the upper or the work directory; einval if
+// the work directory is the upper, or says that it is incompatible; exdev if it lies on another file system than the
+// upper.
 template <class Core>
 [[nodiscard]] result<void> open_work(Core& core) {
     auto& upper = core.layers.upper();

@@ -4,10 +4,12 @@
 //   something lower below       a whiteout takes its place, in one step
 //   lower only                  a whiteout is put there, in one step; its directory is copied up first
 //
-// A directory that is empty in the merged view may hold whiteouts in the upper; it goes as a whole, into the work directory, by
-// the same step that publishes its whiteout, and is deleted there. The same makes `remove_tree` one step for any tree.
+// A directory that is empty in the merged view may hold whiteouts in the upper; it goes as a whole, into the work
+// directory, by the same step that publishes its whiteout, and is deleted there. The same makes `remove_tree` one step
+// for any tree.
 //
-// Each takes the tree lock, exclusive. Errors: enoent, eisdir, enotdir, enotempty; those of the layers with their number.
+// Each takes the tree lock, exclusive. Errors: enoent, eisdir, enotdir, enotempty; those of the layers with their
+// number.
 #pragma once
 
 #include <lamina/stack/copy_up.hpp>

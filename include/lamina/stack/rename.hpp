@@ -14,7 +14,8 @@
 //
 // Where the upper's file system lacks the flag, 4 takes two steps, and a crash between them shows the old name again.
 //
-// Takes the tree lock, exclusive. Errors: those of rename(2) as overlayfs gives them; exdev where the mark cannot be stored.
+// Takes the tree lock, exclusive. Errors: those of rename(2) as overlayfs gives them; exdev where the mark cannot be
+// stored.
 #pragma once
 
 #include <string>
@@ -82,8 +83,9 @@ private:
         return target_ != entry_id::none && core_.in_upper(target_);
     }
 
-    // Looks both names up and refuses what rename(2) refuses. False: nothing is to be done. Afterwards source_ is visible, and
-    // target_ is visible or none; with none, upper_whiteout_ tells whether a whiteout of the upper lies at the new name.
+    // Looks both names up and refuses what rename(2) refuses. False: nothing is to be done. Afterwards source_ is
+    // visible, and target_ is visible or none; with none, upper_whiteout_ tells whether a whiteout of the upper lies at
+    // the new name.
     [[nodiscard]] result<bool> judge() {
         if (!core_.alive(from_dir_) || !core_.alive(to_dir_))
             return fail(errc::enoent);
@@ -246,7 +248,8 @@ private:
         bool const free = !target_in_upper();
         if (free && core_.upper_able.has(capability::exchange)) {
             bool const placed = !upper_whiteout_;
-            // Where a lower's empty directory shows at the new name, a whiteout there would show: take the flag for that.
+            // Where a lower's empty directory shows at the new name, a whiteout there would show: take the flag for
+            // that.
             if (target_ == entry_id::none || !core_.upper_able.has(capability::rename_whiteout)) {
                 if (placed) {
                     LAMINA_CHECK(allow_xattr_whiteouts(core_, to_dir_));
@@ -284,7 +287,8 @@ private:
         target_ = entry_id::none;
     }
 
-    // The cache, afterwards. What was at the new name is gone; the moved entry keeps its id, so handles and nodes keep it too.
+    // The cache, afterwards. What was at the new name is gone; the moved entry keeps its id, so handles and nodes keep
+    // it too.
     void settle_moved(bool leaves_whiteout) {
         std::string const old_name(core_.at(source_).name());
         name_ref const old{old_name, core_.at(source_).hash};

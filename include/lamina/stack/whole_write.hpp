@@ -1,8 +1,9 @@
-// Whole files written so that a power loss leaves the old one or the new one, never a part (durability::ordered and strict): the
-// new content is built out of sight, flushed, and then takes the name in one step. Nothing is locked while it is written.
+// Whole files written so that a power loss leaves the old one or the new one, never a part (durability::ordered and
+// strict): the new content is built out of sight, flushed, and then takes the name in one step. Nothing is locked while
+// it is written.
 //
-// Where the file has other names or open handles, they would see that it is another file now; then, and with durability::none, it
-// is to be written in place, and these functions say so by false.
+// Where the file has other names or open handles, they would see that it is another file now; then, and with
+// durability::none, it is to be written in place, and these functions say so by false.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +17,8 @@
 
 namespace lamina::detail {
 
-// Makes a visible regular file hold exactly `content`; the new file has the old one's attributes, but for the modification time.
+// Makes a visible regular file hold exactly `content`; the new file has the old one's attributes, but for the
+// modification time.
 template <class Core>
 [[nodiscard]] result<bool> replace_content(Core& core, entry_id directory, name_ref name, std::string_view content) {
     if (!flushes_data(core))

@@ -1,6 +1,6 @@
-// The work directory: where things are built out of sight before one step publishes them, and where what was taken out of sight
-// waits to be deleted. `<work>/work` is the kernel's place for the same, so a tree moves freely between the two; what a crash
-// leaves in it is swept when an upper is opened (recover.hpp).
+// The work directory: where things are built out of sight before one step publishes them, and where what was taken out
+// of sight waits to be deleted. `<work>/work` is the kernel's place for the same, so a tree moves freely between the
+// two; what a crash leaves in it is swept when an upper is opened (recover.hpp).
 //
 // Requires throughout: the tree lock, exclusive, but for `discard_temporary`.
 #pragma once
@@ -24,8 +24,8 @@ template <class Core>
     return std::string("#l").append(digits, end);
 }
 
-// Deletes something from the work directory, a whole tree if it is one. A failure leaves it for the next sweep: it is out of
-// the merged view already, so the operation that put it there has succeeded.
+// Deletes something from the work directory, a whole tree if it is one. A failure leaves it for the next sweep: it is
+// out of the merged view already, so the operation that put it there has succeeded.
 template <class Core>
 void discard_temporary(Core& core, std::string_view name) {
     std::string where(name);
@@ -89,8 +89,8 @@ template <class Core>
     return {};
 }
 
-// Puts a whiteout under `name`, which the upper has nothing under. One link of the spare where links can be made: it is the
-// cheapest step that is atomic. Requires: the directory is in the upper; kernel format.
+// Puts a whiteout under `name`, which the upper has nothing under. One link of the spare where links can be made: it is
+// the cheapest step that is atomic. Requires: the directory is in the upper; kernel format.
 template <class Core>
 [[nodiscard]] result<void> link_whiteout(Core& core, node directory, name_ref name) {
     auto& upper = core.layers.upper();
@@ -135,7 +135,8 @@ template <class Core>
 [[nodiscard]] result<void> replace_by_whiteout(Core& core, node directory, name_ref name, bool is_directory) {
     auto& upper = core.layers.upper();
     if (core.layers.style(0).format == whiteout_format::aufs) {
-        // The whiteout first: beside a name of its own layer it hides nothing of it, so the view changes with the removal.
+        // The whiteout first: beside a name of its own layer it hides nothing of it, so the view changes with the
+        // removal.
         LAMINA_TRY(bool const fresh, write_aufs_whiteout(core, directory, name));
         auto const withdraw = [&](error e) {
             if (fresh)  // a whiteout left behind would only hide what the name hides anyway: no harm if this fails
@@ -161,7 +162,8 @@ template <class Core>
     auto const old = temporary_name(core);
     LAMINA_CHECK(upper.rename_at(directory, name, core.work, old, rename_flags::none));
     if (auto placed = whiteout.publish(directory, name); !placed) {
-        // Put it back; if even that fails, the directory is whole in the work directory and the error tells that it went wrong.
+        // Put it back; if even that fails, the directory is whole in the work directory and the error tells that it
+        // went wrong.
         (void)upper.rename_at(core.work, old, directory, name, rename_flags::none);
         return placed;
     }

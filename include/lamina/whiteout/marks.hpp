@@ -1,6 +1,6 @@
 // How deletions and other marks of an overlay are named in a layer: the facts of the kernel's overlayfs document
-// (Documentation/filesystems/overlayfs.rst) and of OCI's layer specification ("Whiteouts"). Pure functions over names and
-// values; what they mean for a lookup or a listing stands in rules.hpp.
+// (Documentation/filesystems/overlayfs.rst) and of OCI's layer specification ("Whiteouts"). Pure functions over names
+// and values; what they mean for a lookup or a listing stands in rules.hpp.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,8 @@ namespace lamina {
 // A layer has one format, which is declared; it is never guessed entry by entry.
 enum class whiteout_format : std::uint8_t { automatic, kernel, aufs, none };
 
-// The namespace of the kernel's marks: `trusted.overlay.`, or `user.overlay.` for mounts made without privilege (userxattr).
+// The namespace of the kernel's marks: `trusted.overlay.`, or `user.overlay.` for mounts made without privilege
+// (userxattr).
 enum class mark_space : std::uint8_t { automatic, trusted, user };
 
 struct mark_style {
@@ -56,8 +57,8 @@ inline constexpr std::string_view user_prefix = "user.overlay.";
     return full_key.starts_with(prefix(space));
 }
 
-// A user's key as it is stored below: inside our own namespace it moves one level down, so that a nested overlay's marks are
-// ordinary attributes to the one beneath it. einval for the bare prefix.
+// A user's key as it is stored below: inside our own namespace it moves one level down, so that a nested overlay's
+// marks are ordinary attributes to the one beneath it. einval for the bare prefix.
 [[nodiscard]] inline result<std::string> escape(mark_space space, std::string_view full_key) {
     auto const own = prefix(space);
     if (!full_key.starts_with(own))
@@ -105,7 +106,8 @@ struct aufs_name {
 // A redirect's value, judged as the kernel judges it. The kernel takes the text up to the first NUL.
 //   "name"    one component: that name, in the directory that the parent maps to in each layer below
 //   "/a/b"    from the root of each layer below
-// Errors: einval (empty, "/", an empty component, a relative path of several components), eacces (a component "." or "..").
+// Errors: einval (empty, "/", an empty component, a relative path of several components), eacces (a component "." or
+// "..").
 [[nodiscard]] inline result<std::string> read_redirect(std::string_view value) {
     value = value.substr(0, value.find('\0'));
     if (value.empty())

@@ -1,5 +1,5 @@
-// What a layer says of a name and of a directory, in whatever format it says it: written once, for lookup, listing, changes,
-// and for whatever else reads layers. These functions only read. They take no locks.
+// What a layer says of a name and of a directory, in whatever format it says it: written once, for lookup, listing,
+// changes, and for whatever else reads layers. These functions only read. They take no locks.
 #pragma once
 
 #include <optional>
@@ -19,7 +19,8 @@ struct directory_marks {
     std::optional<std::string> redirect;  // judged by mark::read_redirect
 };
 
-// Reads them. The empty name of `at` means `dir` itself. Errors: einval and eacces for a redirect that the kernel refuses too.
+// Reads them. The empty name of `at` means `dir` itself. Errors: einval and eacces for a redirect that the kernel
+// refuses too.
 template <readable_backend B>
 [[nodiscard]] result<directory_marks> read_directory_marks(B& backend, node dir, mark_style style) {
     directory_marks found;
@@ -49,7 +50,8 @@ template <readable_backend B>
     return found;
 }
 
-// Whether an entry of known attributes is a whiteout of its own name (kernel forms; aufs writes them under another name).
+// Whether an entry of known attributes is a whiteout of its own name (kernel forms; aufs writes them under another
+// name).
 template <readable_backend B>
 [[nodiscard]] result<bool> is_whiteout(B& backend, node dir, name_ref name, attributes const& a, mark_style style,
                                        bool xattr_whiteouts) {
@@ -103,8 +105,8 @@ struct layer_entry {
     bool whiteout = false;
 };
 
-// Calls `sink(layer_entry const&) -> bool` (false ends it) for every name that the directory shows or deletes. Names that are
-// only bookkeeping are left out. Where the backend does not tell a type that decides, it is looked up.
+// Calls `sink(layer_entry const&) -> bool` (false ends it) for every name that the directory shows or deletes. Names
+// that are only bookkeeping are left out. Where the backend does not tell a type that decides, it is looked up.
 template <readable_backend B, class Sink>
 [[nodiscard]] result<void> list_layer(B& backend, node dir, mark_style style, bool xattr_whiteouts, Sink&& sink) {
     std::optional<error> failed;
