@@ -11,7 +11,7 @@ void unlink_lower(std::string const& workload, shape s) {
     add<Driver>(workload, s.files, 4, [s](benchmark::State& state) {
         auto& driver = driver_on<Driver>(s);
         auto const paths = paths_of<Driver>(tree_of(s).files());
-        auto const first = Driver::make_path(tree::directory(0) + "/first");
+        auto const first = Driver::make_path(tree_of(s).directory(0) + "/first");
         time_batches(
             state, paths.size(),
             [&] {
@@ -56,7 +56,7 @@ template <class Driver>
 void remove_all(std::string const& workload, shape s) {
     add<Driver>(workload, 1, 1, [s](benchmark::State& state) {
         auto& driver = driver_on<Driver>(s);
-        auto const top = Driver::make_path(tree::top());
+        auto const top = Driver::make_path(tree_of(s).top());
         time_batches(state, 1, [&] { driver.reset(); }, [&] { driver.remove_all(top); });
         require(!driver.stat(top), "what was removed is still there");
     });

@@ -15,6 +15,8 @@
 //     void append(path_type const&, std::string_view);
 //     void remove(path_type const&);
 //     void remove_all(path_type const&);
+//     void overwrite(path_type const&, std::string_view);         the first bytes of a file
+//     void set_mode(path_type const&, unsigned);
 //     void rename(path_type const&, path_type const&);
 //     std::size_t list(path_type const&);        how many names; each has been seen with its type
 //     std::size_t walk(path_type const&);        how many objects below; each has been seen with its attributes

@@ -2,7 +2,12 @@
 #pragma once
 
 #include <array>
+#include <barrier>
+#include <chrono>
+#include <exception>
 #include <numeric>
+#include <stop_token>
+#include <thread>
 
 #include "driver.hpp"
 
@@ -43,6 +48,75 @@ void stat_missing(std::string const& workload, shape s) {
                 for (auto const i : order)
                     benchmark::DoNotOptimize(driver.stat(paths[i]));
             });
+    });
+}
+
+// As stat_hot, from several threads at once: the time per operation of all of them together.
+template <class Driver>
+void stat_hot_threads(std::string const& workload, shape s, unsigned threads) {
+    constexpr std::size_t rounds = 200;
+    add<Driver>(workload, s.files * rounds * threads, 1, [=](benchmark::State& state) {
+        auto& driver = driver_on<Driver>(s);
+        auto const paths = paths_of<Driver>(tree_of(s).files());
+        auto const order = shuffled(paths.size());
+        for (auto const& path : paths)
+            require(driver.stat(path), "a file is missing");
+        std::barrier start(static_cast<std::ptrdiff_t>(threads) + 1);
+        std::vector<std::jthread> readers;
+        time_batches(
+            state, order.size() * rounds * threads,
+            [&] {
+                for (unsigned t = 0; t < threads; ++t)
+                    readers.emplace_back([&] {
+                        start.arrive_and_wait();
+                        for (std::size_t round = 0; round < rounds; ++round)
+                            for (auto const i : order)
+                                benchmark::DoNotOptimize(driver.stat(paths[i]));
+                    });
+            },
+            [&] {
+                start.arrive_and_wait();
+                readers.clear();  // joins them
+            });
+    });
+}
+
+// As stat_hot, while another thread creates and removes files in the same directory, about 100,000 changes per second.
+template <class Driver>
+void stat_hot_beside_writer(std::string const& workload, shape s) {
+    add<Driver>(workload, s.files, 400, [=](benchmark::State& state) {
+        auto& driver = driver_on<Driver>(s);
+        driver.reset();
+        auto const paths = paths_of<Driver>(tree_of(s).files());
+        auto const order = shuffled(paths.size());
+        for (auto const& path : paths)
+            require(driver.stat(path), "a file is missing");
+        auto const changing = Driver::make_path(tree_of(s).directory(0) + "/changing");
+        std::exception_ptr failure;
+        std::jthread writer([&](std::stop_token const& stop) {
+            try {
+                auto next = std::chrono::steady_clock::now();
+                while (!stop.stop_requested()) {
+                    driver.create(changing, "");
+                    driver.remove(changing);
+                    next += std::chrono::microseconds(20);
+                    while (std::chrono::steady_clock::now() < next && !stop.stop_requested()) {
+                    }
+                }
+            } catch (...) {
+                failure = std::current_exception();
+            }
+        });
+        time_batches(
+            state, order.size(), [] {},
+            [&] {
+                for (auto const i : order)
+                    benchmark::DoNotOptimize(driver.stat(paths[i]));
+            });
+        writer.request_stop();
+        writer.join();
+        if (failure)
+            std::rethrow_exception(failure);
     });
 }
 
@@ -102,7 +176,7 @@ template <class Driver>
 void list(std::string const& workload, shape s, bool cold) {
     add<Driver>(workload, 1, cold ? 5 : 0, [=](benchmark::State& state) {
         auto& driver = driver_on<Driver>(s);
-        auto const directory = Driver::make_path(tree::directory(0));
+        auto const directory = Driver::make_path(tree_of(s).directory(0));
         require(driver.list(directory) == s.files, "a listing is not complete");
         time_batches(
             state, 1,
@@ -119,7 +193,7 @@ template <class Driver>
 void walk(std::string const& workload, shape s, bool cold) {
     add<Driver>(workload, 1, cold ? 1 : 2, [=](benchmark::State& state) {
         auto& driver = driver_on<Driver>(s);
-        auto const top = Driver::make_path(tree::top());
+        auto const top = Driver::make_path(tree_of(s).top());
         auto const objects = s.files + s.directories;
         if (!cold)
             require(driver.walk(top) == objects, "a walk is not complete");
@@ -137,8 +211,16 @@ template <class Driver>
 void add_reading() {
     for (unsigned const layers : {1u, 10u, 128u, 500u})
         stat_hot<Driver>("read/stat_hot/layers:" + std::to_string(layers), {.layers = layers});
+    for (unsigned const depth : {20u, 100u})
+        stat_hot<Driver>("read/stat_hot/depth:" + std::to_string(depth), {.depth = depth});
+    for (unsigned const threads : {1u, 2u})
+        stat_hot_threads<Driver>("read/stat_hot_together/threads:" + std::to_string(threads), {}, threads);
+    stat_hot_beside_writer<Driver>("read/stat_hot_beside_writer/changes:100000", {.changes = true});
     shape const many{.files = 20000, .directories = 200};
     stat_hot<Driver>("read/stat_random/files:20000", many);
+    // A million files take a few gigabytes in memory, and minutes: only when asked for.
+    if (std::getenv("LAMINA_BENCH_LARGE") != nullptr)
+        stat_hot<Driver>("read/stat_random/files:1000000", {.files = 1000000, .directories = 1000});
     stat_missing<Driver>("read/stat_missing/layers:10", {});
     stat_missing<Driver>("read/stat_missing_random/files:20000", many);
     for (unsigned const layers : {10u, 128u})

@@ -11,12 +11,12 @@ void rename_directory(std::string const& workload, shape s) {
         auto& driver = driver_on<Driver>(s);
         std::vector<std::string> names;
         for (unsigned i = 0; i < s.directories; ++i)
-            names.push_back(tree::directory(i));
+            names.push_back(tree_of(s).directory(i));
         auto const from = paths_of<Driver>(names);
         for (auto& name : names)
             name += ".renamed";
         auto const to = paths_of<Driver>(names);
-        auto const first = Driver::make_path(tree::top() + "/first");
+        auto const first = Driver::make_path(tree_of(s).top() + "/first");
         time_batches(
             state, from.size(),
             [&] {

@@ -63,12 +63,14 @@ struct shape {
     unsigned directories = 1;  // that the files are spread over
     placement place = placement::spread;
     std::size_t bytes = 0;  // of each file
+    unsigned depth = 5;     // names in the path of a file, at least 3
     bool changes = false;   // what changes a tree shares it with nobody who only reads
 
     friend auto operator<=>(shape const&, shape const&) = default;
     [[nodiscard]] std::string name() const {
         return std::to_string(layers) + '-' + std::to_string(files) + '-' + std::to_string(directories) + '-' +
-               (place == placement::lowest ? "lowest-" : "spread-") + std::to_string(bytes) + (changes ? "-changes" : "");
+               (place == placement::lowest ? "lowest-" : "spread-") + std::to_string(bytes) + '-' + std::to_string(depth) +
+               (changes ? "-changes" : "");
     }
 };
 
@@ -94,8 +96,14 @@ public:
     }
 
     [[nodiscard]] std::vector<std::string> const& files() const { return files_; }
-    [[nodiscard]] static std::string top() { return "a/b/c"; }
-    [[nodiscard]] static std::string directory(unsigned i) { return "a/b/c/d" + std::to_string(i); }
+    // The directory that holds all others.
+    [[nodiscard]] std::string top() const {
+        std::string path = "a";
+        for (unsigned level = 3; level < shape_.depth; ++level)
+            path += "/b";
+        return path;
+    }
+    [[nodiscard]] std::string directory(unsigned i) const { return top() + "/d" + std::to_string(i); }
 
 private:
     [[nodiscard]] std::string directory_of(unsigned file) const { return directory(file % shape_.directories); }

@@ -23,7 +23,7 @@ void create(std::string const& workload, shape s) {
         for (auto& name : names)
             name += ".new";
         auto const paths = paths_of<Driver>(names);
-        auto const first = Driver::make_path(tree::directory(0) + "/first");
+        auto const first = Driver::make_path(tree_of(s).directory(0) + "/first");
         std::string const content(100, 'y');
         time_batches(
             state, paths.size(),
@@ -67,7 +67,7 @@ void append(std::string const& workload, shape s) {
     add<Driver>(workload, s.files, 4, [s](benchmark::State& state) {
         auto& driver = driver_on<Driver>(s);
         auto const paths = paths_of<Driver>(tree_of(s).files());
-        auto const first = Driver::make_path(tree::directory(0) + "/first");
+        auto const first = Driver::make_path(tree_of(s).directory(0) + "/first");
         std::string const content(100, 'y');
         time_batches(
             state, paths.size(),
@@ -84,12 +84,52 @@ void append(std::string const& workload, shape s) {
     });
 }
 
+// 4 KiB at the start of one large lower file.
+template <class Driver>
+void overwrite_large(std::string const& workload, shape s) {
+    add<Driver>(workload, 1, 1, [s](benchmark::State& state) {
+        auto& driver = driver_on<Driver>(s);
+        auto const paths = paths_of<Driver>(tree_of(s).files());
+        std::string const content(4096, 'y');
+        time_batches(
+            state, 1, [&] { start_warm(driver, paths); }, [&] { driver.overwrite(paths.front(), content); });
+        std::vector<std::byte> buffer(4096);
+        require(driver.read(paths.front(), buffer) == buffer.size() && buffer.back() == std::byte{'y'},
+                "what was written is not there");
+    });
+}
+
+// Metadata of one large lower file.
+template <class Driver>
+void set_mode_of_large(std::string const& workload, shape s) {
+    add<Driver>(workload, 1, 1, [s](benchmark::State& state) {
+        auto& driver = driver_on<Driver>(s);
+        auto const paths = paths_of<Driver>(tree_of(s).files());
+        time_batches(
+            state, 1, [&] { start_warm(driver, paths); }, [&] { driver.set_mode(paths.front(), 0600); });
+    });
+}
+
 template <class Driver>
 void add_writing() {
     shape const s{.place = placement::lowest, .bytes = 4096, .changes = true};
     create<Driver>("write/create/bytes:100", s);
     create_over_whiteout<Driver>("write/create_over_whiteout/bytes:100", s);
     append<Driver>("write/append_to_lower/bytes:4096", s);
+    for (std::size_t const megabytes : {1u, 64u}) {
+        shape const large{.files = 1, .place = placement::lowest, .bytes = megabytes << 20, .changes = true};
+        auto const size = std::to_string(large.bytes);
+        overwrite_large<Driver>("write/overwrite_4096_of_lower/bytes:" + size, large);
+        set_mode_of_large<Driver>("write/set_mode_of_lower/bytes:" + size, large);
+    }
+}
+
+// Where data reaches the disk before its name is published; everything else is timed without that.
+template <class Driver>
+void add_ordered_writing() {
+    shape const s{.files = 200, .place = placement::lowest, .bytes = 4096, .changes = true};
+    create<Driver>("write/create_ordered/bytes:100", s);
+    append<Driver>("write/append_to_lower_ordered/bytes:4096", s);
 }
 
 }  // namespace bench

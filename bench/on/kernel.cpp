@@ -1,4 +1,4 @@
-// The kernel's overlayfs, volatile, mounted by this program in a mount namespace of its own: nobody else sees the mounts, and
+// The kernel's overlayfs, with redirects and metacopies, volatile unless order is asked for, mounted by this program in a mount namespace of its own: nobody else sees the mounts, and
 // they are gone when the program is, however it ends.
 #include "../all.ipp"
 #include "syscalls.hpp"
@@ -10,6 +10,7 @@
 
 namespace {
 
+template <bool Volatile>
 class kernel : public bench::system_calls {
 public:
     static constexpr char const* name = "kernel";
@@ -27,7 +28,7 @@ public:
         return {};
     }
 
-    explicit kernel(bench::tree const& of) : tree_(of), directory_(of.base() / "kernel") { reset(); }
+    explicit kernel(bench::tree const& of) : tree_(of), part_(Volatile ? "kernel" : "kernel-ordered"), directory_(of.base() / part_) { reset(); }
     kernel(kernel const&) = delete;
     kernel& operator=(kernel const&) = delete;
     ~kernel() { unmount(); }
@@ -41,13 +42,14 @@ public:
         // Options must fit a page, so the layers are named from the tree's directory.
         auto const here = std::filesystem::current_path();
         std::filesystem::current_path(tree_.base());
-        std::string options = "volatile,redirect_dir=on,upperdir=kernel/upper,workdir=kernel/work,lowerdir=";
+        std::string options = Volatile ? "volatile," : "";
+        options += "redirect_dir=on,metacopy=on,upperdir=" + part_ + "/upper,workdir=" + part_ + "/work,lowerdir=";
         for (unsigned i = 0; i < tree_.form().layers; ++i) {
             if (i != 0)
                 options += ':';
             options += tree_.lower(i).filename().string();
         }
-        auto const outcome = ::mount("overlay", "kernel/merged", "overlay", 0, options.c_str());
+        auto const outcome = ::mount("overlay", (part_ + "/merged").c_str(), "overlay", 0, options.c_str());
         auto const failure = errno;
         std::filesystem::current_path(here);
         errno = failure;
@@ -65,10 +67,11 @@ private:
         mounted_ = false;
     }
     bench::tree const& tree_;
+    std::string part_;
     std::filesystem::path directory_;
     bool mounted_ = false;
 };
 
-[[maybe_unused]] bool const registered = bench::add_driver<kernel>();
+[[maybe_unused]] bool const registered = bench::add_driver<kernel<true>, kernel<false>>();
 
 }  // namespace

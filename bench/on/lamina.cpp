@@ -9,22 +9,28 @@ using overlay_type = decltype(lamina::overlay(
     lamina::upper(std::declval<directory>(), std::declval<directory>()),
     lamina::lower(std::declval<std::vector<directory>>()), std::declval<lamina::policy>()));
 
+template <lamina::durability Durable>
 class on_directories : public bench::overlay_calls<overlay_type> {
 public:
     static constexpr char const* name = "lamina";
     static std::string unavailable() { return {}; }
 
-    explicit on_directories(bench::tree const& of) : tree_(of), directory_(of.base() / name) { reset(); }
+    explicit on_directories(bench::tree const& of) : tree_(of), directory_(of.base() / ("lamina-" + std::to_string(static_cast<int>(Durable)))) {
+        reset();
+    }
     void reset() {
         close();
         bench::fs::remove_all(directory_);
         bench::fs::create_directories(directory_ / "upper");
         bench::fs::create_directories(directory_ / "work");
+        lamina::policy rules = lamina::policy::kernel();
+        rules.metacopy = lamina::metacopies::on;
+        rules.durable = Durable;
         std::vector<directory> lowers;
         for (unsigned i = 0; i < tree_.form().layers; ++i)
             lowers.push_back(open_directory(tree_.lower(i)));
         open(lamina::upper(open_directory(directory_ / "upper"), open_directory(directory_ / "work")),
-             lamina::lower(std::move(lowers)), lamina::policy());
+             lamina::lower(std::move(lowers)), rules);
     }
 
 private:
@@ -35,6 +41,7 @@ private:
     bench::fs::path directory_;
 };
 
-[[maybe_unused]] bool const registered = bench::add_driver<on_directories>();
+[[maybe_unused]] bool const registered = bench::add_driver<on_directories<lamina::durability::none>,
+                                                      on_directories<lamina::durability::ordered>>();
 
 }  // namespace

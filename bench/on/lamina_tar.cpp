@@ -9,7 +9,7 @@ namespace {
 using directory = lamina::posix_directory;
 using overlay_type = decltype(lamina::overlay(
     lamina::upper(std::declval<directory>(), std::declval<directory>()),
-    lamina::lower(std::declval<std::vector<lamina::tar_layer>>())));
+    lamina::lower(std::declval<std::vector<lamina::tar_layer>>()), std::declval<lamina::policy>()));
 
 class on_tars : public bench::overlay_calls<overlay_type> {
 public:
@@ -39,8 +39,11 @@ public:
             auto file = bench::valid(archives.open(path, lamina::open_flags::read), "open a tar");
             lowers.push_back(bench::valid(lamina::tar_layer::open(std::move(file)), "read a tar"));
         }
+        lamina::policy rules = lamina::policy::kernel();
+        rules.metacopy = lamina::metacopies::on;
+        rules.durable = lamina::durability::none;
         open(lamina::upper(open_directory(directory_ / "upper"), open_directory(directory_ / "work")),
-             lamina::lower(std::move(lowers)));
+             lamina::lower(std::move(lowers)), rules);
     }
 
 private:

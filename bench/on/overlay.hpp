@@ -65,6 +65,12 @@ public:
         if (valid(file.append(std::as_bytes(std::span(bytes))), "append") != bytes.size())
             throw std::runtime_error("a write was cut short");
     }
+    void overwrite(path_type const& path, std::string_view bytes) {
+        auto file = valid(root_->open(path, lamina::open_flags::write), "open for writing");
+        if (valid(file.write_at(std::as_bytes(std::span(bytes)), 0), "write") != bytes.size())
+            throw std::runtime_error("a write was cut short");
+    }
+    void set_mode(path_type const& path, unsigned mode) { valid(root_->permissions(path, mode), "set the mode"); }
     void remove(path_type const& path) { valid(root_->remove(path), "remove"); }
     void remove_all(path_type const& path) { valid(root_->remove_all(path), "remove_all"); }
     void rename(path_type const& from, path_type const& to) { valid(root_->rename(from, to), "rename"); }

@@ -80,6 +80,12 @@ public:
     void append(path_type const& path, std::string_view bytes) {
         write(open(root_.get(), path.c_str(), O_WRONLY | O_APPEND), bytes);
     }
+    void overwrite(path_type const& path, std::string_view bytes) {
+        write(open(root_.get(), path.c_str(), O_WRONLY), bytes);
+    }
+    void set_mode(path_type const& path, unsigned mode) {
+        check(::fchmodat(root_.get(), path.c_str(), static_cast<mode_t>(mode), 0), "fchmodat");
+    }
     void remove(path_type const& path) { check(::unlinkat(root_.get(), path.c_str(), 0), "unlinkat"); }
     void remove_all(path_type const& path) {
         remove_below(open(root_.get(), path.c_str(), O_RDONLY | O_DIRECTORY));
