@@ -12,8 +12,8 @@ using namespace conformance;
 using lamina::errc;
 using lamina::open_flags;
 
-// Runs f(0) ... f(count - 1), each in a thread of its own. Catch's macros are for the first thread alone, so what goes wrong
-// in the others is counted.
+// Runs f(0) ... f(count - 1), each in a thread of its own. Catch's macros are for the first thread alone, so what goes
+// wrong in the others is counted.
 template <class F>
 void in_threads(int count, F f) {
     std::vector<std::thread> threads;

@@ -1,5 +1,5 @@
-// What a tree holds before a test begins, told in words, so that each configuration can bring it about in its own way: by
-// making it (materialise), by writing an archive, or by spreading it over the layers of a stack (part).
+// What a tree holds before a test begins, told in words, so that each configuration can bring it about in its own way:
+// by making it (materialise), by writing an archive, or by spreading it over the layers of a stack (part).
 #pragma once
 
 #include <cstddef>
@@ -30,8 +30,8 @@ struct object {
     std::vector<std::pair<std::string, std::string>> xattrs;
 };
 
-// The objects of a tree, parents before what is in them. What follows an object and has no path of its own describes that
-// object: content().file("f", "text").mode(0600).xattr("user.k", "v").directory("d").
+// The objects of a tree, parents before what is in them. What follows an object and has no path of its own describes
+// that object: content().file("f", "text").mode(0600).xattr("user.k", "v").directory("d").
 class content {
 public:
     content& directory(std::string path) {
@@ -122,8 +122,8 @@ void materialise(B& tree, content const& given) {
             tree.times(at(o.path), lamina::time_change::both(o.atime, o.mtime), links::no_follow).value();
 }
 
-// The share of layer `number` out of `count`: objects in turn, all names of an object in one layer, and directories in every
-// layer, so that each directory is merged. Together the layers show `given`.
+// The share of layer `number` out of `count`: objects in turn, all names of an object in one layer, and directories in
+// every layer, so that each directory is merged. Together the layers show `given`.
 [[nodiscard]] inline content part(content const& given, std::size_t number, std::size_t count) {
     content share;
     std::set<std::string> mine;

@@ -45,8 +45,8 @@ template <class T, class E>
     return r.has_value() ? lamina::errc::ok : static_cast<lamina::error>(r.error()).code;
 }
 
-// Whether the test is about something that this tree cannot do. Says so: a test that is left out must not look like one that
-// passed.
+// Whether the test is about something that this tree cannot do. Says so: a test that is left out must not look like one
+// that passed.
 template <class B>
 [[nodiscard]] bool lacks(B& tree, lamina::capabilities wanted, std::string_view what) {
     if (lamina::capabilities() == wanted.without(tree.able()))

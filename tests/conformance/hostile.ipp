@@ -1,5 +1,5 @@
-// Trees that somebody made to break what reads them. Rules hostile.*: every call ends, soon, with an answer or an error, and
-// stays inside the tree. For `fixture` see README.md.
+// Trees that somebody made to break what reads them. Rules hostile.*: every call ends, soon, with an answer or an
+// error, and stays inside the tree. For `fixture` see README.md.
 #pragma once
 
 #include "conformance/expect.hpp"

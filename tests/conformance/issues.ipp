@@ -1,5 +1,5 @@
-// Mistakes that were made once. Each has a test here for good; its name tells the situation, and its number never changes.
-// Rules issue.*. For `fixture` see README.md.
+// Mistakes that were made once. Each has a test here for good; its name tells the situation, and its number never
+// changes. Rules issue.*. For `fixture` see README.md.
 #pragma once
 
 #include "conformance/expect.hpp"

@@ -1,4 +1,5 @@
-// Names made and removed: directories, links, special files. Rules create.*, link.* and remove.*. For `fixture` see README.md.
+// Names made and removed: directories, links, special files. Rules create.*, link.* and remove.*. For `fixture` see
+// README.md.
 #pragma once
 
 #include "conformance/expect.hpp"

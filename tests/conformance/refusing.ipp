@@ -1,5 +1,5 @@
-// A tree that has the means to be changed and may not be: each change is erofs, except where Linux finds another mistake
-// first, and nothing changes. Rules readonly.*. For `fixture` see README.md.
+// A tree that has the means to be changed and may not be: each change is erofs, except where Linux finds another
+// mistake first, and nothing changes. Rules readonly.*. For `fixture` see README.md.
 #pragma once
 
 #include "conformance/expect.hpp"

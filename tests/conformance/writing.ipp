@@ -1,5 +1,5 @@
-// Files made and changed. Rules write.*. What a test begins with may lie in a lower layer: then the change copies it up. For
-// `fixture` see README.md.
+// Files made and changed. Rules write.*. What a test begins with may lie in a lower layer: then the change copies it
+// up. For `fixture` see README.md.
 #pragma once
 
 #include "conformance/expect.hpp"

@@ -1,9 +1,9 @@
-// What becomes of a path: the same random steps through the kernel, in a directory that is its root, and through the path-level
-// members of a real directory, a tree in memory and an overlay. The errno of every step and the tree at the end must be the
-// same.
+// What becomes of a path: the same random steps through the kernel, in a directory that is its root, and through the
+// path-level members of a real directory, a tree in memory and an overlay. The errno of every step and the tree at the
+// end must be the same.
 //
-// The paths are made to be mistaken about: dots, slashes in odd places, links in circles and out of the tree. A failure prints
-// the seed; LAMINA_SEED=<seed> runs that one alone.
+// The paths are made to be mistaken about: dots, slashes in odd places, links in circles and out of the tree. A failure
+// prints the seed; LAMINA_SEED=<seed> runs that one alone.
 //
 // Needs the right to chroot(2).
 #include "catch.hpp"

@@ -1,5 +1,5 @@
-// All that a test begins with lies in the upper already, over an empty lower: nothing copies up, and what is removed leaves
-// nothing behind.
+// All that a test begins with lies in the upper already, over an empty lower: nothing copies up, and what is removed
+// leaves nothing behind.
 #include <lamina/backend/memory.hpp>
 #include <lamina/stack/overlay.hpp>
 
