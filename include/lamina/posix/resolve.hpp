@@ -57,9 +57,19 @@ inline void look_for_openat2() noexcept {
 }
 
 // Sets errno; ENOSYS is remembered, and the caller has another way.
+//
+// Linux looks at the end of a scoped walk whether what it has come to still lies below where it began, and answers EXDEV if
+// not: that is also what a rename in just that moment looks like (EAGAIN is the same for a walk through ".."). A mount stays
+// where it is, so the call is repeated a few times before EXDEV is believed.
 [[nodiscard]] inline owned_fd open_in_one_call(int directory, char const* path, int flags, resolution how) noexcept {
+    constexpr int attempts = 8;
     sys::open_how const request{static_cast<std::uint64_t>(flags), 0, how.resolve_flags()};
-    owned_fd opened(uninterrupted([&] { return sys::openat2(directory, path, request); }));
+    owned_fd opened;
+    for (int i = 0; i != attempts; ++i) {
+        opened = owned_fd(uninterrupted([&] { return sys::openat2(directory, path, request); }));
+        if (opened || (errno != EXDEV && errno != EAGAIN))
+            break;
+    }
     if (!opened && errno == ENOSYS)
         sys::lacks_openat2.store(true, std::memory_order_relaxed);
     return opened;

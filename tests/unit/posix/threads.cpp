@@ -177,3 +177,25 @@ TEST_CASE("[posix.83] one file from many threads") {
     for (std::size_t at = 0; at < all.size(); at += 100)
         REQUIRE(all.substr(at, 100) == std::string(100, all[at]));
 }
+
+TEST_CASE("[posix.84] a file that is moved away while it is opened is absent, not across a mount") {
+    scratch_directory scratch;
+    auto tree = scratch.open();
+    tree.create_directory("a").value();
+    tree.create_directory("b").value();
+    tree.write("a/f", "text").value();
+    std::atomic<bool> stop{false};
+    std::atomic<int> wrong{0};
+    std::thread mover([&] {
+        for (int i = 0; i != 10000; ++i)
+            if (!(i % 2 == 0 ? tree.rename("a/f", "b/f") : tree.rename("b/f", "a/f")))
+                ++wrong;
+        stop = true;
+    });
+    while (!stop)
+        for (path_view const path : {path_view("a/f"), path_view("b/f")})
+            if (auto const text = tree.read(path); text ? *text != "text" : text.error() != errc::enoent)
+                ++wrong;
+    mover.join();
+    CHECK(wrong == 0);
+}
