@@ -187,10 +187,13 @@ public:
     template <class Evict>
     void shrink(std::size_t wanted, Evict&& evict) {
         constexpr fact needed[] = {fact::removed, fact::retired, fact::copying, fact::kept_open, fact::carried_inode};
+        constexpr std::uint32_t first = 2;  // the root always stays
+        if (made_ <= first)
+            return;
         // Bounded: where little can go, nobody is to pay for looking at everything. The next operation goes on from
         // here.
         for (int steps = 1024; steps != 0 && bytes() > wanted; --steps) {
-            hand_ = hand_ + 1 < made_ ? hand_ + 1 : 2;
+            hand_ = hand_ + 1 < made_ ? hand_ + 1 : first;
             entry& e = (*this)[entry_id{hand_}];
             bool const in_tree = e.parent != entry_id::none && e.name_block.load(std::memory_order_relaxed) != nullptr;
             if (!in_tree || e.pins.load(std::memory_order_acquire) != 0)
