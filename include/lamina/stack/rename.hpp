@@ -103,8 +103,10 @@ private:
         bool const directory = core_.at(source_).is_directory();
         if (directory && is_below(core_, to_dir_, source_))
             return fail(errc::einval);
-        if (target_ == entry_id::none)
+        if (target_ == entry_id::none) {
+            LAMINA_CHECK(judge_movable(source_));
             return true;
+        }
         if (source_ == target_)
             return false;
         if (is_below(core_, from_dir_, target_))
@@ -112,12 +114,14 @@ private:
         LAMINA_TRY(bool const same, same_object());
         if (same)
             return false;
-        if (exchange_)
-            return true;
         bool const onto_directory = core_.at(target_).is_directory();
-        if (onto_directory != directory)
+        if (!exchange_ && onto_directory != directory)
             return fail(directory ? errc::enotdir : errc::eisdir);
-        if (onto_directory) {
+        // Before anything is listed or brought up: which of several mistakes is told, is as the kernel tells it.
+        LAMINA_CHECK(judge_movable(source_));
+        if (exchange_)
+            LAMINA_CHECK(judge_movable(target_));
+        else if (onto_directory) {
             LAMINA_TRY(bool const empty, is_empty(core_, target_));
             if (!empty)
                 return fail(errc::enotempty);
@@ -138,8 +142,6 @@ private:
     [[nodiscard]] result<bool> bring_up(entry_id id) {
         entry& e = core_.at(id);
         if (e.is_directory()) {
-            if (core_.directory(id).has_lower() && !may_redirect())
-                return fail(errc::exdev);
             LAMINA_CHECK(ensure_upper_directory(core_, id));
             return true;
         }
@@ -147,6 +149,12 @@ private:
             return true;
         LAMINA_CHECK(copy_up(core_, lock_, id, wanted::metadata));
         return false;
+    }
+    // A directory that has something in a lower layer needs a redirect.
+    [[nodiscard]] result<void> judge_movable(entry_id id) const {
+        if (core_.at(id).is_directory() && core_.directory(id).has_lower() && !may_redirect())
+            return fail(errc::exdev);
+        return {};
     }
     [[nodiscard]] bool may_redirect() const { return core_.rules.redirect == redirects::on && !aufs(); }
 
