@@ -87,7 +87,7 @@ TEST_CASE("[copy.1] types, data, modes and times are kept, links are copied") {
                    .file("d/f", pattern(100'000))
                    .mode(06711)
                    .file("d/empty", "")
-                   .mode(0)
+                   .mode(0400)
                    .directory("d/e")
                    .mode(01777)
                    .symlink("d/e/l", "../f")
