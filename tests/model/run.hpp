@@ -276,24 +276,29 @@ template <class Play>
     return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
 }
 
-// Scripts of `length` steps from LAMINA_SEED on, for about `seconds` or as many steps as LAMINA_STEPS says.
-// `play_it(script&, seed, wanted, care)` plays one.
+// Scripts of `length` steps from LAMINA_SEED on, for about `seconds` or as many steps as LAMINA_STEPS says. Returns the first
+// failure, with all that is needed to repeat it; nothing if there was none. `play_it(script&, seed, wanted, care)` plays one.
 template <class Play>
-void play_scripts(std::size_t length, int seconds, Play&& play_it) {
+[[nodiscard]] std::string find_failure(std::size_t length, int seconds, Play&& play_it) {
     auto const first = number_from("LAMINA_SEED", 1);
     auto const wanted = number_from("LAMINA_STEPS", 0);
     auto const end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
     std::uint64_t played = 0;
     for (auto seed = first; wanted != 0 ? played < wanted : seed == first || std::chrono::steady_clock::now() < end; ++seed) {
         script s;
-        auto failed = play_it(s, seed, length, care::now_and_then);
-        played += length;
-        if (failed) {
+        if (auto failed = play_it(s, seed, length, care::now_and_then)) {
             auto const last = shrink(s, *failed, [&](script& again, care how) { return play_it(again, seed, 0, how); });
-            FAIL("LAMINA_SEED=" << seed << "\n" << to_string(s) << "  " << to_string(last));
+            return "LAMINA_SEED=" + std::to_string(seed) + "\n" + to_string(s) + "  " + to_string(last);
         }
+        played += length;
     }
-    CHECK(played > 0);
+    return {};
+}
+template <class Play>
+void play_scripts(std::size_t length, int seconds, Play&& play_it) {
+    auto const found = find_failure(length, seconds, play_it);
+    INFO(found);
+    CHECK(found.empty());
 }
 
 template <class Configuration>

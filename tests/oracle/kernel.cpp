@@ -5,6 +5,7 @@ namespace {
 
 struct plain {
     static constexpr std::size_t lowers = 3;
+    static constexpr bool kernel_numbers_links = true;
     static model::wishes may() {
         model::wishes all;
         all.capabilities = false;  // the kernel looks into the value
@@ -25,6 +26,12 @@ struct ten_lowers : plain {
     static constexpr std::size_t lowers = 10;
 };
 struct half_copies : plain {
+    static constexpr bool kernel_numbers_links = false;
+    static model::wishes may() {
+        auto all = plain::may();
+        all.copies = false;  // which know hard links by their number
+        return all;
+    }
     static lamina::policy layer_rules() {
         auto rules = plain::layer_rules();
         rules.metacopy = lamina::metacopies::on;
