@@ -60,12 +60,12 @@ template <class Core>
     return outcome;
 }
 
-// Carries the extended attributes of an object over: `set(key, value)` puts one on the copy. Marks of an overlay stay
+// Carries the extended attributes `keys` of an object over: `set(key, value)` puts one on the copy. Marks of an overlay stay
 // behind. As the kernel does, an attribute that the upper cannot hold at all is left out, unless it decides about
 // permission.
 template <class Core, class Set>
-[[nodiscard]] result<void> copy_xattrs(Core& core, layer_number layer, node directory, name_ref name, Set&& set) {
-    LAMINA_TRY(auto const keys, core.layers.list_xattrs(layer, directory, name));
+[[nodiscard]] result<void> copy_xattrs(Core& core, layer_number layer, node directory, name_ref name,
+                                       std::vector<std::string> const& keys, Set&& set) {
     for (auto const& key : keys) {
         if (!mark::unescape(core.layers.style(0).space, key))
             continue;
@@ -91,7 +91,8 @@ template <class Core>
                                          name_ref name, name_ref copy) {
     auto& upper = core.layers.upper();
     LAMINA_CHECK(allow_lost_owner(core, upper.set_owner_at(core.work, copy, from.uid, from.gid)));
-    LAMINA_CHECK(copy_xattrs(core, layer, directory, name, [&](std::string const& key, std::string const& value) {
+    LAMINA_TRY(auto const keys, core.layers.list_xattrs(layer, directory, name));
+    LAMINA_CHECK(copy_xattrs(core, layer, directory, name, keys, [&](std::string const& key, std::string const& value) {
         return upper.set_xattr_at(core.work, copy, key, value, xattr_flags::none);
     }));
     if (!from.is_symlink())
@@ -211,9 +212,14 @@ public:
 
     // Opens what is to be copied. Requires: tree lock, exclusive.
     [[nodiscard]] result<void> open() {
+        // One call tells what is to be copied and, where it is not known yet, whether the data lies elsewhere.
+        LAMINA_TRY(keys_, core_.layers.list_xattrs(place_.layer, place_.directory, name_));
+        auto const style = core_.layers.style(place_.layer);
+        if (!core_.at(id_).is(fact::plain_data))
+            LAMINA_CHECK(settle_data(core_, id_, style.format == whiteout_format::kernel &&
+                                                     has_key(mark::key(style.space, mark::metacopy))));
         if (shell_ || size_ == 0 || content_)
             return {};
-        LAMINA_CHECK(judge_data(core_, id_));
         if (core_.at(id_).is(fact::metacopy)) {
             search<Core> below(core_);
             LAMINA_CHECK(find_data(core_, id_, below));
@@ -233,7 +239,7 @@ public:
         bool const same_owner = made.uid == from_.uid && made.gid == from_.gid;
         if (!same_owner)
             LAMINA_CHECK(allow_lost_owner(core_, copy_->set_owner(from_.uid, from_.gid)));
-        LAMINA_CHECK(copy_xattrs(core_, place_.layer, place_.directory, name_,
+        LAMINA_CHECK(copy_xattrs(core_, place_.layer, place_.directory, name_, keys_,
                                  [&](std::string const& key, std::string const& value) -> result<void> {
                                      if (key == xattr::file_capability && changes_data())
                                          return {};  // a write takes it away
@@ -349,6 +355,9 @@ private:
         }
         return false;
     }
+    [[nodiscard]] bool has_key(std::string_view key) const {
+        return std::find(keys_.begin(), keys_.end(), key) != keys_.end();
+    }
     // A clone takes a whole file. For a small one it costs more than its bytes, but less than the flush that it saves.
     [[nodiscard]] bool worth_a_clone() const {
         return core_.upper_able.has(capability::clone) && size_ == from_.size && !core_.at(id_).is(fact::metacopy) &&
@@ -366,6 +375,7 @@ private:
     temporary<Core> temporary_;
     std::optional<typename Core::file_variant> source_;
     std::optional<upper_file> copy_;
+    std::vector<std::string> keys_;  // of the original's extended attributes
     bool replaces_ = false;  // the name is taken in the upper
     bool unnamed_ = false;
     bool shared_ = false;  // the copy's blocks are the lower file's

@@ -24,6 +24,17 @@
 
 namespace lamina::detail {
 
+// Notes whether a file is a metacopy. Errors: eperm if it is one and the policy refuses them.
+template <class Core>
+[[nodiscard]] result<void> settle_data(Core& core, entry_id id, bool metacopy) {
+    entry& e = core.at(id);
+    if (metacopy && core.rules.metacopy == metacopies::refuse)
+        return fail(errc::eperm, operation::open, e.layer);
+    e.put(fact::metacopy, metacopy);
+    e.put(fact::plain_data, !metacopy);
+    return {};
+}
+
 // Finds out whether a file is a metacopy; that it is none, once and for all. (A metacopy may be filled through another
 // name.) Requires: tree lock, exclusive; a visible regular file. Errors: eperm if it is one and the policy refuses
 // them.
@@ -34,19 +45,11 @@ template <class Core>
         return {};
     auto const place = core.where(id);
     auto const style = core.layers.style(place.layer);
-    if (style.format == whiteout_format::kernel) {
-        LAMINA_TRY(auto const metacopy, core.layers.get_xattr(place.layer, place.directory, e.hashed_name(),
-                                                              mark::key(style.space, mark::metacopy)));
-        if (metacopy) {
-            if (core.rules.metacopy == metacopies::refuse)
-                return fail(errc::eperm, operation::open, place.layer);
-            e.set(fact::metacopy);
-            return {};
-        }
-    }
-    e.clear(fact::metacopy);
-    e.set(fact::plain_data);
-    return {};
+    if (style.format != whiteout_format::kernel)
+        return settle_data(core, id, false);
+    LAMINA_TRY(auto const metacopy, core.layers.get_xattr(place.layer, place.directory, e.hashed_name(),
+                                                          mark::key(style.space, mark::metacopy)));
+    return settle_data(core, id, metacopy.has_value());
 }
 
 // Looks for the data of a visible regular file: `found.data` is where it lies. Requires: tree lock, exclusive.

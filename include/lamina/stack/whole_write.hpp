@@ -35,6 +35,7 @@ template <class Core>
         return false;
     LAMINA_CHECK(ensure_upper_directory(core, directory));
     file_copy_up<Core> copy(core, id, from, content);
+    LAMINA_CHECK(copy.open());
     lock.unlock();
     result<void> done = copy.build();
     lock.lock();
