@@ -119,6 +119,8 @@ void now_in_upper(Core& core, entry_id id) {
     e.set(fact::in_upper);
     e.set(fact::below_known);
     e.set(fact::below);
+    // The number that it has been given is that of the lower object: looked up anew, it would be another.
+    e.put(fact::carried_inode, e.is(fact::inode));
     e.forget_attributes();
 }
 
