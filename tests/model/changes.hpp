@@ -70,13 +70,13 @@ namespace model {
     };
     for (auto const& [path, o] : state)
         if (!now.objects.contains(path))
-            wrong.push_back("not said: " + quoted(path) + " is gone");
+            wrong.push_back("not said: " + in_quotes(path) + " is gone");
         else if (!alike(*o, now.objects.at(path)) && !path.empty())
-            wrong.push_back("not said: " + quoted(path) + " has changed\n      from " + describe(*o) + "\n      to   " +
+            wrong.push_back("not said: " + in_quotes(path) + " has changed\n      from " + describe(*o) + "\n      to   " +
                             describe(now.objects.at(path)));
     for (auto const& [path, o] : now.objects)
         if (!state.contains(path))
-            wrong.push_back("not said: " + quoted(path) + " is new: " + describe(o));
+            wrong.push_back("not said: " + in_quotes(path) + " is new: " + describe(o));
     if (wrong.size() > 10)
         wrong.resize(10);
     return wrong;

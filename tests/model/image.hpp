@@ -22,7 +22,7 @@
 
 namespace model {
 
-inline constexpr std::int64_t present = 1'600'000'000;
+inline constexpr std::int64_t present = 1'650'000'000;
 
 struct object {
     lamina::file_type type = lamina::file_type::unknown;
@@ -48,7 +48,7 @@ struct image {
     std::vector<std::string> contradictions;
 };
 
-[[nodiscard]] inline std::string quoted(std::string_view bytes) {
+[[nodiscard]] inline std::string in_quotes(std::string_view bytes) {
     static constexpr char digits[] = "0123456789abcdef";
     std::string text = "\"";
     for (char const c : bytes.substr(0, 60)) {
@@ -75,10 +75,10 @@ struct image {
     text += o.mtime == lamina::timestamp{} ? " mtime now" : " mtime " + std::to_string(o.mtime.seconds) + "." +
                                                                 std::to_string(o.mtime.nanoseconds);
     if (!o.bytes.empty())
-        text += " bytes " + quoted(o.bytes);
-    text += " first name " + quoted(o.first_name);
+        text += " bytes " + in_quotes(o.bytes);
+    text += " first name " + in_quotes(o.first_name);
     for (auto const& [key, value] : o.xattrs)
-        text += " " + key + "=" + quoted(value);
+        text += " " + key + "=" + in_quotes(value);
     return text + o.exactly;
 }
 
@@ -96,7 +96,7 @@ public:
             o.first_name = first_names_.at(ids_.at(path));
         for (auto const& [id, paths] : paths_)
             if (paths.size() > 1 && paths.size() > seen_.objects.at(paths.front()).nlink)
-                complain(paths.back(), "has the number of " + quoted(paths.front()));
+                complain(paths.back(), "has the number of " + in_quotes(paths.front()));
         return std::move(seen_);
     }
 
@@ -108,7 +108,7 @@ private:
 
     void complain(std::string const& path, std::string const& what) {
         if (seen_.contradictions.size() < 10)
-            seen_.contradictions.push_back(quoted(path) + ": " + what);
+            seen_.contradictions.push_back(in_quotes(path) + ": " + what);
     }
     void complain(std::string const& path, std::string const& what, lamina::error e) {
         complain(path, what + ": " + to_string(e));
@@ -264,14 +264,14 @@ template <class B>
     for (auto const& [path, o] : wanted.objects) {
         auto const there = found.objects.find(path);
         if (there == found.objects.end())
-            lines.push_back("missing: " + quoted(path) + ": " + describe(o));
+            lines.push_back("missing: " + in_quotes(path) + ": " + describe(o));
         else if (!(there->second == o))
-            lines.push_back("differs: " + quoted(path) + "\n      wanted " + describe(o) + "\n      found  " +
+            lines.push_back("differs: " + in_quotes(path) + "\n      wanted " + describe(o) + "\n      found  " +
                             describe(there->second));
     }
     for (auto const& [path, o] : found.objects)
         if (!wanted.objects.contains(path))
-            lines.push_back("not wanted: " + quoted(path) + ": " + describe(o));
+            lines.push_back("not wanted: " + in_quotes(path) + ": " + describe(o));
     if (lines.size() > 10)
         lines.resize(10);
     return lines;

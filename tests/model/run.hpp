@@ -97,7 +97,7 @@ public:
             auto const change = lamina::time_change::both(then, then);
             model_.times(where, change, lamina::links::no_follow).value();
             if (auto const stamped = stack_.upper().times(where, change, lamina::links::no_follow); !stamped)
-                return failure{quoted(path) + " was changed and is not in the upper: " + lamina::to_string(stamped.error()), 0, {}};
+                return failure{in_quotes(path) + " was changed and is not in the upper: " + lamina::to_string(stamped.error()), 0, {}};
         }
         model_.times("/", lamina::time_change::both({1, 2}, {1'100'000'000, 3})).value();
         return std::nullopt;

@@ -56,9 +56,9 @@ struct step {
     if (plain >= static_cast<unsigned>(op::handle_open) && s.what != op::reopen)
         text += " #" + std::to_string(s.slot);
     if (!s.a.empty() || !s.b.empty())
-        text += " " + quoted(s.a);
+        text += " " + in_quotes(s.a);
     if (!s.b.empty())
-        text += " " + quoted(s.b);
+        text += " " + in_quotes(s.b);
     char numbers[64];
     std::snprintf(numbers, sizeof numbers, s.what == op::mode || s.what == op::make_directory ? " 0%llo" : " %llu",
                   static_cast<unsigned long long>(s.n));
@@ -91,7 +91,7 @@ struct outcome {
     std::string const known(lamina::mnemonic(o.code));
     std::string text = known.empty() ? "errno " + std::to_string(static_cast<int>(o.code)) : known;
     if (!o.answer.empty())
-        text += " " + quoted(o.answer);
+        text += " " + in_quotes(o.answer);
     return text;
 }
 
