@@ -94,7 +94,7 @@ TEST_CASE("[memory.names.2] what cannot be made is refused, and nothing is there
     CHECK(outcome(tree.create_at(root, std::string(255, 'n'), 0644)) == errc::ok);
     CHECK(tree.lookup(root, std::string(255, 'n')).value().has_value());
     CHECK(tree.lookup(root, std::string(254, 'n')).value() == std::nullopt);
-    for (std::size_t const length : {256, 511, 5000}) {
+    for (std::size_t const length : {256u, 511u, 5000u}) {
         std::string const long_name(length, 'n');
         CHECK(outcome(tree.lookup(root, long_name)) == errc::enametoolong);
         CHECK(outcome(tree.remove_at(root, long_name)) == errc::enametoolong);
