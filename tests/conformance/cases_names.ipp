@@ -74,7 +74,13 @@ TEST_CASE("[case.1] directories renamed again and again, in and out of one anoth
     REQUIRE(outcome(tree.rename("z/c", "a/c")) == errc::ok);
     REQUIRE(outcome(tree.rename("e", "a/c/e")) == errc::ok);
     REQUIRE(outcome(tree.rename("a/c", "y/c", rename_flags::no_replace)) == errc::ok);
-    REQUIRE(outcome(tree.rename("y", "z", rename_flags::exchange)) == errc::ok);
+    if (tree.able().has(lamina::capability::exchange)) {
+        REQUIRE(outcome(tree.rename("y", "z", rename_flags::exchange)) == errc::ok);
+    } else {
+        REQUIRE(outcome(tree.rename("y", "w")) == errc::ok);
+        REQUIRE(outcome(tree.rename("z", "y")) == errc::ok);
+        REQUIRE(outcome(tree.rename("w", "z")) == errc::ok);
+    }
     auto const now = names{"a", "y", "y/f", "z", "z/c", "z/c/d", "z/c/e", "z/c/e/f", "z/c/f", "z/c/l", "z/f"};
     CHECK(all_paths(tree) == now);
     on.reopen();
@@ -201,8 +207,12 @@ TEST_CASE("[case.4] status, list and open agree on what exists, after every chan
     after(tree.rename("a/b/f", "a/f/g"));
     after(tree.create_symlink("f/g", "a/l"));
     after(tree.rename("a/l", "a/b/f"));
-    after(tree.create_hard_link("a/f/g", "h"));
-    after(tree.remove("a/f/g"));
+    if (tree.able().has(lamina::capability::hard_links)) {
+        after(tree.create_hard_link("a/f/g", "h"));
+        after(tree.remove("a/f/g"));
+    } else {
+        after(tree.rename("a/f/g", "h"));
+    }
     after(tree.remove("a/f"));
     after(tree.remove("pipe"));
     after(tree.remove_all("a"));
