@@ -39,15 +39,18 @@ private:
     static bool less(file_id a, file_id b) noexcept {
         return a.device != b.device ? a.device < b.device : a.inode < b.inode;
     }
+    // In the order in which they are first met.
     [[nodiscard]] std::uint64_t index_of(std::uint64_t device) {
-        for (std::size_t i = 0; i < devices_.size(); ++i)
-            if (devices_[i] == device)
-                return i;
-        devices_.push_back(device);
-        return devices_.size() - 1;
+        auto const at = std::lower_bound(devices_.begin(), devices_.end(), device,
+                                         [](auto const& known, std::uint64_t wanted) { return known.first < wanted; });
+        if (at != devices_.end() && at->first == device)
+            return at->second;
+        std::uint64_t const index = devices_.size();
+        devices_.insert(at, {device, index});
+        return index;
     }
 
-    std::vector<std::uint64_t> devices_;                        // few: one for each file system among the layers
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> devices_;  // sorted; one for each file system among the layers
     std::vector<std::pair<file_id, std::uint64_t>> large_;      // sorted; empty on file systems that people use
     std::uint64_t next_ = 1;
 };
