@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -22,13 +23,10 @@ public:
         std::uint64_t const index = index_of(id.device);
         if (id.inode <= low_mask && index < running_index)
             return index << shift | id.inode;
-        auto const at = std::lower_bound(
-            large_.begin(), large_.end(), id, [](auto const& known, file_id wanted) { return less(known.first, wanted); });
-        if (at != large_.end() && at->first == id)
-            return at->second;
-        std::uint64_t const number = running_index << shift | next_++;
-        large_.insert(at, {id, number});
-        return number;
+        // An overlay below gives such numbers to all but its first file system's, so these may be many.
+        auto const [at, fresh] = large_.try_emplace({id.device, id.inode}, running_index << shift | next_);
+        next_ += fresh ? 1 : 0;
+        return at->second;
     }
 
 private:
@@ -36,9 +34,6 @@ private:
     static constexpr std::uint64_t low_mask = (std::uint64_t{1} << shift) - 1;
     static constexpr std::uint64_t running_index = 0xffff;
 
-    static bool less(file_id a, file_id b) noexcept {
-        return a.device != b.device ? a.device < b.device : a.inode < b.inode;
-    }
     // In the order in which they are first met.
     [[nodiscard]] std::uint64_t index_of(std::uint64_t device) {
         auto const at = std::lower_bound(devices_.begin(), devices_.end(), device,
@@ -51,7 +46,7 @@ private:
     }
 
     std::vector<std::pair<std::uint64_t, std::uint64_t>> devices_;  // sorted; one for each file system among the layers
-    std::vector<std::pair<file_id, std::uint64_t>> large_;      // sorted; empty on file systems that people use
+    std::map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t> large_;
     std::uint64_t next_ = 1;
 };
 
