@@ -1,0 +1,207 @@
+// Mistakes of the overlay that were found once, each by the model or the kernel oracle, cut down to what matters. They stay.
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <lamina/backend/adapt/subtree.hpp>
+#include <lamina/backend/memory.hpp>
+#include <lamina/stack/overlay.hpp>
+
+#include "catch.hpp"
+#include "model/limited.hpp"
+
+using namespace lamina;
+
+namespace {
+
+constexpr timestamp long_ago{1'000'000'000, 7};
+
+template <class T, class E>
+errc code(result<T, E> const& r) {
+    return r ? errc::ok : static_cast<error>(r.error()).code;
+}
+std::span<std::byte const> bytes_of(std::string_view text) { return std::as_bytes(std::span(text)); }
+
+// One file "f", and "d/g", of long ago.
+memory_tree small_lower() {
+    memory_tree tree;
+    tree.write("f", "0123456789").value();
+    tree.create_directory("d").value();
+    tree.write("d/g", "g").value();
+    for (char const* const name : {"f", "d/g", "d"})
+        tree.times(path::parse(name).value(), time_change::both(long_ago, long_ago)).value();
+    return tree;
+}
+
+policy with_half_copies() {
+    policy rules;
+    rules.metacopy = metacopies::on;
+    return rules;
+}
+
+}  // namespace
+
+TEST_CASE("[stack_issue.1] a lower file that is cut by its copy-up is modified") {
+    for (auto const& rules : {policy(), with_half_copies()}) {
+        memory_tree lower_tree = small_lower(), scratch;
+        overlay root{upper(scratch), lower(lower_tree), rules};
+        if (rules.metacopy == metacopies::on)
+            root.permissions("f", 0600).value();
+        root.resize("f", 4).value();
+        CHECK(root.status("f").value().mtime > long_ago);
+        CHECK(root.read("f").value() == "0123");
+        // To the size that it has: nothing is modified.
+        root.resize("d/g", 1).value();
+        CHECK(root.status("d/g").value().mtime == long_ago);
+    }
+}
+
+TEST_CASE("[stack_issue.2] an empty lower file that is opened to be truncated is modified") {
+    memory_tree lower_tree, scratch;
+    lower_tree.write("f", "").value();
+    lower_tree.times("f", time_change::both(long_ago, long_ago)).value();
+    overlay root{upper(scratch), lower(lower_tree)};
+    CHECK(code(root.open("f", open_flags::write | open_flags::truncate)) == errc::ok);
+    CHECK(root.status("f").value().mtime > long_ago);
+}
+
+TEST_CASE("[stack_issue.3] a user attribute of what is no file is refused before it is looked for") {
+    memory_tree lower_tree, scratch;
+    lower_tree.create_node("p", file_type::fifo, 0600).value();
+    overlay root{upper(scratch), lower(lower_tree)};
+    CHECK(code(root.remove_xattr("p", "user.k")) == errc::eperm);
+    CHECK(code(root.set_xattr("p", "user.k", "v")) == errc::eperm);
+    CHECK(code(root.remove_xattr("p", "trusted.k")) == errc::enodata);
+    CHECK(code(scratch.status("p")) == errc::enoent);
+}
+
+TEST_CASE("[stack_issue.4] what a handle on a removed name writes shows under the other names of the file") {
+    memory_tree lower_tree = small_lower(), scratch;
+    overlay root{upper(scratch), lower(lower_tree)};
+    root.create_hard_link("f", "d/f").value();
+    {
+        auto file = root.open("f", open_flags::read_write).value();
+        root.remove("f").value();
+        CHECK(root.status("d/f").value().size == 10);
+        CHECK(file.append(bytes_of("more")).value() == 4);
+        CHECK(root.status("d/f").value().size == 14);
+        CHECK(root.read("d/f").value() == "0123456789more");
+        CHECK(code(file.resize(3)) == errc::ok);
+        CHECK(root.status("d/f").value().size == 3);
+        CHECK(code(file.set_mode(0640)) == errc::ok);
+        CHECK(root.status("d/f").value().mode == 0640);
+    }
+    root.append("d/f", "!").value();
+    CHECK(root.status("d/f").value().size == 4);
+}
+
+TEST_CASE("[stack_issue.5] a name that is replaced under an open handle is no other name of its file") {
+    memory_tree lower_tree = small_lower(), scratch;
+    overlay root{upper(scratch), lower(lower_tree)};
+    root.create_hard_link("f", "d/f").value();
+    auto file = root.open("f", open_flags::read_write).value();
+    root.write("new", "new").value();
+    root.rename("new", "f").value();
+    CHECK(root.status("d/f").value().nlink == 1);
+    CHECK(code(file.set_owner(1, 2)) == errc::ok);
+    CHECK(root.status("d/f").value().uid == 1);
+    CHECK(root.status("f").value().uid == 0);
+}
+
+TEST_CASE("[stack_issue.6] a moved directory keeps its times where the mark that hides is a file in it") {
+    memory_tree lower_tree = small_lower(), scratch;
+    policy rules;
+    rules.format = whiteout_format::aufs;
+    overlay root{upper(scratch), lower(marked(lower_tree, whiteout_format::aufs)), rules};
+    root.create_directory("new").value();
+    root.times("new", time_change::both(long_ago, long_ago)).value();
+    root.rename("new", "d/new").value();
+    CHECK(scratch.exists("d/new/.wh..wh..opq").value());
+    CHECK(root.status("d/new").value().mtime == long_ago);
+}
+
+TEST_CASE("[stack_issue.7] a file capability does not outlive the content that it was given to") {
+    for (auto const& rules : {policy(), with_half_copies()}) {
+        memory_tree lower_tree = small_lower(), scratch;
+        for (char const* const name : {"f", "d/g"})
+            lower_tree.set_xattr(path::parse(name).value(), "security.capability", "may").value();
+        policy ordered = rules;
+        ordered.durable = durability::ordered;
+        overlay root{upper(scratch), lower(lower_tree), ordered};
+        // A copy alone keeps it.
+        root.permissions("f", 0700).value();
+        CHECK(root.get_xattr("f", "security.capability").value() == "may");
+        CHECK(code(root.open("f", open_flags::read_write)) == errc::ok);
+        CHECK(root.get_xattr("f", "security.capability").value() == "may");
+        CHECK(root.status("f").value().mtime == long_ago);
+        root.write("f", "new").value();
+        CHECK(code(root.get_xattr("f", "security.capability")) == errc::enodata);
+        root.resize("d/g", 0).value();
+        CHECK(code(root.get_xattr("d/g", "security.capability")) == errc::enodata);
+    }
+}
+
+TEST_CASE("[stack_issue.8] a whole file written anew has a new modification time, and a number that nobody else gets") {
+    memory_tree lower_tree = small_lower(), scratch;
+    policy rules;
+    rules.durable = durability::ordered;
+    overlay root{upper(scratch), lower(lower_tree), rules};
+    auto const carried = root.status("f").value().id.inode;
+    root.write("f", "other bytes").value();
+    CHECK(root.status("f").value().mtime > long_ago);
+    CHECK(root.status("f").value().id.inode == carried);  // the lower file keeps it
+    root.write("pure", "p").value();
+    auto const listed = [&] {
+        std::uint64_t number = 0;
+        for (auto const entry : root.list("/").value())
+            if (entry.name == "pure")
+                number = entry.inode;
+        return number;
+    };
+    (void)listed();
+    root.write("pure", "again").value();
+    auto const now = root.status("pure").value().id.inode;
+    CHECK((listed() == now || listed() == 0));
+    CHECK(scratch.status("pure").value().id.inode == (now & 0xffff'ffff'ffff));
+}
+
+TEST_CASE("[stack_issue.9] a cache that may keep nothing is no trouble to an overlay that has just been made") {
+    memory_tree lower_tree = small_lower();
+    policy rules;
+    rules.cache_bytes = 0;
+    for (int i = 0; i < 50; ++i) {
+        memory_tree scratch;
+        overlay root{upper(scratch), lower(lower_tree), rules};
+        REQUIRE(root.read("d/g").value() == "g");
+    }
+}
+
+TEST_CASE("[stack_issue.10] a directory that cannot be moved is exdev, whatever it is moved onto") {
+    memory_tree lower_tree = small_lower(), scratch;
+    policy rules;
+    rules.redirect = redirects::follow;
+    overlay root{upper(scratch), lower(lower_tree), rules};
+    root.create_directories("full/sub").value();
+    CHECK(code(root.rename("d", "full")) == errc::exdev);
+    CHECK(code(root.rename("full", "d", rename_flags::exchange)) == errc::exdev);
+    CHECK(code(root.rename("d", "f")) == errc::enotdir);
+    CHECK(code(root.rename("d", "d/x")) == errc::einval);
+    CHECK(code(scratch.status("d")) == errc::enoent);  // and nothing was copied up for it
+}
+
+TEST_CASE("[stack_issue.11] filling a half copy gives nobody the bits that writing takes") {
+    memory_tree lower_tree = small_lower(), scratch;
+    lower_tree.permissions("f", 06755).value();
+    overlay root{upper(scratch), lower(lower_tree), with_half_copies()};
+    root.times("f", time_change::both({5, 5}, {6, 6})).value();
+    {
+        auto file = root.open("f", open_flags::read_write).value();
+        CHECK(file.status().value().mode == 06755);
+    }
+    CHECK(root.status("f").value().mode == 06755);
+    CHECK(root.status("f").value().mtime == timestamp{6, 6});
+    CHECK(code(scratch.get_xattr("f", "trusted.overlay.metacopy")) == errc::enodata);
+    CHECK(scratch.read("f").value() == "0123456789");
+}
