@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>
@@ -269,11 +268,6 @@ template <class Play>
     for (auto const& one : s.main)
         text += "    " + to_string(one) + "\n";
     return text;
-}
-
-[[nodiscard]] inline std::uint64_t number_from(char const* variable, std::uint64_t otherwise) {
-    char const* const text = std::getenv(variable);
-    return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
 }
 
 // Scripts of `length` steps from LAMINA_SEED on, for about `seconds` or as many steps as LAMINA_STEPS says. Returns the first

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdlib>
 #include <string>
 #include <utility>
 #include <vector>
@@ -35,6 +36,12 @@ public:
 private:
     std::uint64_t state_;
 };
+
+// A number that the caller may set from outside.
+[[nodiscard]] inline std::uint64_t number_from(char const* variable, std::uint64_t otherwise) {
+    char const* const text = std::getenv(variable);
+    return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
 
 // What a configuration can hold, so that a script asks nothing else of it.
 struct wishes {

@@ -41,6 +41,7 @@ memory_tree busy_lower(std::string const& name) {
 }
 
 void stress(policy const& rules, std::uint64_t seed) {
+    seed += 10 * model::number_from("LAMINA_SEED", 0);
     memory_tree top = busy_lower("top"), bottom = busy_lower("bottom"), scratch;
     model::image live;
     {
