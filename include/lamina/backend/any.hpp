@@ -57,6 +57,8 @@ public:
     virtual result<std::string> read_symlink_at(node directory, name_ref name) = 0;
     virtual result<std::optional<std::string>> get_xattr_at(node directory, name_ref name, std::string_view key) = 0;
     virtual result<std::vector<std::string>> list_xattrs_at(node directory, name_ref name) = 0;
+    virtual result<object_handle> handle_at(node directory, name_ref name) = 0;
+    virtual std::optional<std::uint64_t> inode_of(object_handle const& handle) = 0;
 
     virtual result<any_file> create_at(node directory, name_ref name, mode_bits mode) = 0;
     virtual result<void> create_directory_at(node directory, name_ref name, mode_bits mode) = 0;
@@ -144,6 +146,18 @@ public:
     }
     result<std::vector<std::string>> list_xattrs_at(node directory, name_ref name) override {
         return inner().list_xattrs_at(directory, name);
+    }
+    result<object_handle> handle_at([[maybe_unused]] node directory, [[maybe_unused]] name_ref name) override {
+        if constexpr (gives_handles<B>)
+            return inner().handle_at(directory, name);
+        else
+            return fail(errc::eopnotsupp, operation::lookup);
+    }
+    std::optional<std::uint64_t> inode_of([[maybe_unused]] object_handle const& handle) override {
+        if constexpr (gives_handles<B>)
+            return inner().inode_of(handle);
+        else
+            return std::nullopt;
     }
 
     result<any_file> create_at(node directory, name_ref name, mode_bits mode) override {

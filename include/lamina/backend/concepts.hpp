@@ -29,6 +29,7 @@
 #include <lamina/core/attributes.hpp>
 #include <lamina/core/capability.hpp>
 #include <lamina/core/dirent.hpp>
+#include <lamina/core/handle.hpp>
 #include <lamina/core/ident.hpp>
 #include <lamina/core/open.hpp>
 #include <lamina/core/path.hpp>
@@ -179,6 +180,16 @@ concept claims_directories = writable_backend<B> && requires(B& backend, node di
 template <class B>
 concept syncs_all = writable_backend<B> && requires(B& backend) {
     { backend.sync_all() } -> std::same_as<result<void>>;
+};
+
+// Objects that can be named for good. `handle_at(dir, name)` gives the handle of an object that exists, of the
+// directory itself for the empty name; eopnotsupp where its file system has none that last. `inode_of(handle)` is the
+// inode number in a handle of this backend's file system; empty if the handle's form is not known. Optional: with it in
+// all layers an overlay keeps hard links and inode numbers (policy::index).
+template <class B>
+concept gives_handles = readable_backend<B> && requires(B& backend, node dir, name_ref name, object_handle const& handle) {
+    { backend.handle_at(dir, name) } -> std::same_as<result<object_handle>>;
+    { backend.inode_of(handle) } -> std::same_as<std::optional<std::uint64_t>>;
 };
 
 // A shortcut for path walks. `descend(from, names)` goes down through as many leading components of `names` as it can

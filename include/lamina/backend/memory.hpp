@@ -21,6 +21,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -38,6 +39,16 @@
 #include <lamina/backend/paths.hpp>
 
 namespace lamina {
+
+namespace detail::memory {
+
+template <class To>
+constexpr void write_number(std::uint64_t value, To to) noexcept {
+    for (unsigned bit = 0; bit != 64; bit += 8)
+        *to++ = static_cast<typename std::iterator_traits<To>::value_type>(value >> bit & 0xff);
+}
+
+}  // namespace detail::memory
 
 class memory_tree : public path_interface<memory_tree> {
 public:
@@ -91,6 +102,26 @@ public:
             return fail(errc::enotdir, operation::open);
         found->pin();
         return detail::memory::node_of(static_cast<detail::memory::directory_inode*>(found));
+    }
+    // Of this tree in this process: the type is none that a kernel gives.
+    [[nodiscard]] result<object_handle> handle_at(node dir, name_ref name) {
+        LAMINA_TRY(auto const found, lookup(dir, name));
+        if (!found)
+            return fail(errc::enoent, operation::lookup);
+        object_handle handle;
+        handle.type = handle_type;
+        detail::memory::write_number(found->id.device, handle.file_system.begin());
+        handle.id.resize(sizeof found->id.inode);
+        detail::memory::write_number(found->id.inode, handle.id.begin());
+        return handle;
+    }
+    [[nodiscard]] std::optional<std::uint64_t> inode_of(object_handle const& handle) const noexcept {
+        if (handle.type != handle_type || handle.id.size() != sizeof(std::uint64_t))
+            return std::nullopt;
+        std::uint64_t inode = 0;
+        for (std::size_t i = handle.id.size(); i-- != 0;)
+            inode = inode << 8 | static_cast<unsigned char>(handle.id[i]);
+        return inode;
     }
     [[nodiscard]] descent descend(node from, std::string_view names) noexcept {
         std::shared_lock lock(tree_->names);
@@ -258,6 +289,8 @@ public:
     }
 
 private:
+    static constexpr std::uint8_t handle_type = 0xe1;
+
     explicit memory_tree(std::unique_ptr<detail::memory::tree> made) noexcept : tree_(std::move(made)) {}
 
     [[nodiscard]] mode_bits without_umask(mode_bits mode) const noexcept {

@@ -259,7 +259,7 @@ private:
 };
 
 static_assert(writable_backend<posix_directory> && makes_unnamed_files<posix_directory> && descends<posix_directory>);
-static_assert(opens_known_regular<posix_directory>);
+static_assert(opens_known_regular<posix_directory> && gives_handles<posix_directory>);
 static_assert(copies_from<posix_file, posix_file>);
 
 }  // namespace lamina

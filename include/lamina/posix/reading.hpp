@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,6 +23,7 @@
 #include <lamina/posix/enter.hpp>
 #include <lamina/posix/file.hpp>
 #include <lamina/posix/fwd.hpp>
+#include <lamina/posix/handle.hpp>
 #include <lamina/posix/listing.hpp>
 #include <lamina/posix/probe.hpp>
 #include <lamina/posix/xattr.hpp>
@@ -171,6 +173,24 @@ public:
                     [&](int at, char const* text) { return list_attributes(at, text, state_->how); });
     }
 
+    // What names the object for good; no link is followed. Errors: enoent; eopnotsupp where the file system has no
+    // handles or no UUID, and for what is mounted below the root.
+    [[nodiscard]] result<object_handle> handle_at(node dir, name_ref name) {
+        LAMINA_TRY(auto const* const source, handles());
+        return with(operation::lookup, dir, name, [&](int at, char const* text) -> result<object_handle> {
+            LAMINA_TRY(auto found, bare_handle_of(at, text));
+            if (found.mount != source->mount)
+                return fail(errc::eopnotsupp, operation::lookup);
+            return object_handle{source->file_system, found.type, std::move(found.id)};
+        });
+    }
+    [[nodiscard]] std::optional<std::uint64_t> inode_of(object_handle const& handle) {
+        auto const source = handles();
+        if (!source || (*source)->file_system != handle.file_system)
+            return std::nullopt;
+        return inode_in(handle);
+    }
+
 protected:
     directory_reading(owned_fd root, posix_options const& options) : state_(std::make_unique<state>()) {
         state_->how = {options.cross_mounts, options.old_calls_only, file_system(root.get()).identity()};
@@ -240,6 +260,22 @@ private:
         return mode;
     }
 
+    // Asked for once: most layers are never asked for a handle.
+    [[nodiscard]] result<handle_source const*> handles() {
+        std::call_once(state_->handles_asked, [this] {
+            auto const at = pin(root(), operation::lookup);
+            if (!at) {
+                state_->handles_from = unexpected(at.error());
+                return;
+            }
+            owned_fd const opened = open_for_listing(at->fd(), state_->no_atime);
+            state_->handles_from = opened ? find_handle_source(opened.get()) : last_error(operation::lookup);
+        });
+        if (!state_->handles_from)
+            return unexpected(state_->handles_from.error());
+        return &*state_->handles_from;
+    }
+
     // Behind a pointer, so that a directory can be moved while nodes and files of it are held.
     struct state {
         resolution how;
@@ -247,6 +283,8 @@ private:
         std::atomic<capabilities> able;
         descriptor_budget* budget = nullptr;
         directory_record* root = nullptr;
+        std::once_flag handles_asked;
+        result<handle_source> handles_from = fail(errc::eopnotsupp, operation::lookup);
 
         state() = default;
         state(state const&) = delete;

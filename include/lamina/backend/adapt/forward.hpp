@@ -151,6 +151,18 @@ public:
                        [this](call const& c) { return inner().list_xattrs_at(c.directory, c.name); });
     }
 
+    result<object_handle> handle_at(node directory, name_ref name)
+        requires gives_handles<B>
+    {
+        return through({.what = primitive::handle_at, .directory = directory, .name = name},
+                       [this](call const& c) { return inner().handle_at(c.directory, c.name); });
+    }
+    [[nodiscard]] std::optional<std::uint64_t> inode_of(object_handle const& handle)
+        requires gives_handles<B>
+    {
+        return inner().inode_of(handle);
+    }
+
     descent descend(node from, std::string_view names)
         requires descends<B>
     {

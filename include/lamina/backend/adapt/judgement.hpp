@@ -77,6 +77,7 @@ public:
         case primitive::lookup:
         case primitive::open_directory_at:
         case primitive::read_symlink_at:
+        case primitive::handle_at:
         case primitive::list_xattrs_at: return search(c.directory, c.name);
         case primitive::list_at: return directory_allows(c.directory, access::read);
         case primitive::get_xattr_at: return judge_get_xattr();
