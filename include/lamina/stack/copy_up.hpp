@@ -34,11 +34,8 @@
 
 #include <lamina/backend/content.hpp>
 #include <lamina/backend/file_copy.hpp>
-#include <lamina/core/xattr.hpp>
-#include <lamina/stack/durable.hpp>
-#include <lamina/stack/lookup.hpp>
+#include <lamina/stack/copy_metadata.hpp>
 #include <lamina/stack/metacopy.hpp>
-#include <lamina/stack/work.hpp>
 
 namespace lamina::detail {
 
@@ -46,135 +43,6 @@ namespace lamina::detail {
 enum class wanted : std::uint8_t { metadata, data };
 
 inline constexpr std::uint64_t all_data = std::numeric_limits<std::uint64_t>::max();
-
-// Whether a copy may go without something that this process has no privilege to set.
-template <class Core>
-[[nodiscard]] bool may_leave_behind(Core const& core, error e) {
-    return core.rules.owner == ownership::take && (e == errc::eperm || e == errc::einval || e == errc::eacces);
-}
-
-template <class Core>
-[[nodiscard]] result<void> allow_lost_owner(Core const& core, result<void> outcome) {
-    if (!outcome && may_leave_behind(core, outcome.error()))
-        return {};
-    return outcome;
-}
-
-// Carries the extended attributes `keys` of an object over: `set(key, value)` puts one on the copy. Marks of an overlay stay
-// behind. As the kernel does, an attribute that the upper cannot hold at all is left out, unless it decides about
-// permission.
-template <class Core, class Set>
-[[nodiscard]] result<void> copy_xattrs(Core& core, layer_number layer, node directory, name_ref name,
-                                       std::vector<std::string> const& keys, Set&& set) {
-    for (auto const& key : keys) {
-        if (!mark::unescape(core.layers.style(0).space, key))
-            continue;
-        LAMINA_TRY(auto const value, core.layers.get_xattr(layer, directory, name, key));
-        if (!value)
-            continue;  // it went away since it was listed
-        result<void> const done = set(key, *value);
-        if (done)
-            continue;
-        bool const decides = xattr::is_security(key) || xattr::is_acl(key);
-        if (done.error() == errc::eopnotsupp && !decides)
-            continue;
-        if (!xattr::is_user(key) && !xattr::is_acl(key) && may_leave_behind(core, done.error()))
-            continue;
-        return unexpected(done.error());
-    }
-    return {};
-}
-
-// Steps 3 to 6 for what has no data: a directory, a symbolic link, a device, a fifo, a socket.
-template <class Core>
-[[nodiscard]] result<void> copy_metadata(Core& core, attributes const& from, layer_number layer, node directory,
-                                         name_ref name, name_ref copy) {
-    auto& upper = core.layers.upper();
-    LAMINA_CHECK(allow_lost_owner(core, upper.set_owner_at(core.work, copy, from.uid, from.gid)));
-    LAMINA_TRY(auto const keys, core.layers.list_xattrs(layer, directory, name));
-    LAMINA_CHECK(copy_xattrs(core, layer, directory, name, keys, [&](std::string const& key, std::string const& value) {
-        return upper.set_xattr_at(core.work, copy, key, value, xattr_flags::none);
-    }));
-    if (!from.is_symlink())
-        LAMINA_CHECK(upper.set_mode_at(core.work, copy, from.mode));
-    return upper.set_times_at(core.work, copy, time_change::both(from.atime, from.mtime));
-}
-
-// Runs `change` on a directory of the upper, then puts the directory's times back as they were.
-template <class Core, class Change>
-[[nodiscard]] result<void> keeping_times(Core& core, entry_id directory, Change&& change) {
-    LAMINA_TRY(auto const before, core.fetch_attributes(directory));
-    LAMINA_CHECK(change());
-    core.at(directory).forget_attributes();
-    // The change is published; that its time shows is no reason to call it failed.
-    (void)core.layers.upper().set_times_at(core.upper_node(directory), name_ref{},
-                                           time_change::both(before.atime, before.mtime));
-    return {};
-}
-
-template <class Core>
-void now_in_upper(Core& core, entry_id id) {
-    entry& e = core.at(id);
-    e.layer = 0;
-    e.set(fact::in_upper);
-    e.set(fact::below_known);
-    e.set(fact::below);
-    // The number that it has been given is that of the lower object: looked up anew, it would be another.
-    e.put(fact::carried_inode, e.is(fact::inode));
-    e.forget_attributes();
-}
-
-// One directory, without what is in it. Requires: tree lock, exclusive; its parent is in the upper.
-template <class Core>
-[[nodiscard]] result<void> copy_up_one_directory(Core& core, entry_id id) {
-    entry& e = core.at(id);
-    auto& upper = core.layers.upper();
-    auto const top = e.directory->layers.front();
-    LAMINA_TRY(auto const from, core.fetch_attributes(id));
-    temporary<Core> copy(core);
-    LAMINA_CHECK(upper.create_directory_at(core.work, copy.name(), 0700));
-    LAMINA_CHECK(copy_metadata(core, from, top.layer, top.at, name_ref{}, copy.name()));
-    node const parent = core.upper_node(e.parent);
-    LAMINA_CHECK(keeping_times(core, e.parent, [&] { return copy.publish(parent, e.hashed_name()); }));
-    LAMINA_TRY(node const made, upper.open_directory_at(parent, e.hashed_name()));
-    e.directory->layers.insert(e.directory->layers.begin(), layer_node{made, 0, false});
-    now_in_upper(core, id);
-    LAMINA_CHECK(flush_names(core, made));
-    return flush_names(core, parent);
-}
-
-// A directory and those above it. Requires: tree lock, exclusive; the directory is alive. Errors: with the upper's
-// number.
-template <class Core>
-[[nodiscard]] result<void> ensure_upper_directory(Core& core, entry_id id) {
-    std::vector<entry_id> missing;
-    for (; !core.in_upper(id); id = core.at(id).parent)
-        missing.push_back(id);
-    for (auto at = missing.rbegin(); at != missing.rend(); ++at)
-        if (auto done = copy_up_one_directory(core, *at); !done)
-            return unexpected(done.error().in_layer(0));
-    return {};
-}
-
-// A symbolic link, device, fifo or socket. Requires: as copy_up_one_directory.
-template <class Core>
-[[nodiscard]] result<void> copy_up_small(Core& core, entry_id id) {
-    entry& e = core.at(id);
-    auto& upper = core.layers.upper();
-    auto const place = core.where(id);
-    LAMINA_TRY(auto const from, core.fetch_attributes(id));
-    temporary<Core> copy(core);
-    if (from.is_symlink()) {
-        LAMINA_TRY(auto const target, core.layers.read_symlink(place.layer, place.directory, e.hashed_name()));
-        LAMINA_CHECK(upper.create_symlink_at(core.work, copy.name(), target));
-    } else {
-        LAMINA_CHECK(upper.create_node_at(core.work, copy.name(), from.type, 0600, from.rdev));
-    }
-    LAMINA_CHECK(copy_metadata(core, from, place.layer, place.directory, e.hashed_name(), copy.name()));
-    LAMINA_CHECK(keeping_times(core, e.parent, [&] { return copy.publish(core.upper_node(e.parent), e.hashed_name()); }));
-    now_in_upper(core, id);
-    return flush_names(core, core.upper_node(e.parent));
-}
 
 // The copy of one regular file: made in two halves, the first without any lock.
 template <class Core>
@@ -190,6 +58,10 @@ public:
           size_(std::min(from.size, limit)), shell_(shell), temporary_(core) {
         core_.layers.retain(place_.layer, place_.directory);
         core_.at(id_).set(fact::copying);
+        if (core_.at(id_).is(fact::grouped) && !core_.in_upper(id_)) {
+            group_ = core_.links.group_of(id_);
+            group_->copying = true;
+        }
     }
     // The same, but with `content` in place of the file's own, and a new modification time. The file may lie in the
     // upper.
@@ -207,6 +79,10 @@ public:
         if (unnamed_ || copy_ == std::nullopt)
             temporary_.published();  // there is no name to delete
         core_.at(id_).clear(fact::copying);
+        if (group_ != nullptr) {
+            group_->copying = false;
+            core_.links.drop_unused(*group_);
+        }
         core_.free_if_unused(id_);
         core_.copies_ended.fetch_add(1, std::memory_order_release);
         core_.copies_ended.notify_all();
@@ -220,6 +96,7 @@ public:
         if (!core_.at(id_).is(fact::plain_data))
             LAMINA_CHECK(settle_data(core_, id_, style.format == whiteout_format::kernel &&
                                                      has_key(mark::key(style.space, mark::metacopy))));
+        LAMINA_CHECK(find_origin());
         if (shell_ || size_ == 0 || content_)
             return {};
         if (core_.at(id_).is(fact::metacopy)) {
@@ -249,6 +126,11 @@ public:
                                  }));
         if (shell_)
             LAMINA_CHECK(copy_->set_xattr(mark::key(core_.layers.style(0).space, mark::metacopy), {}, xattr_flags::none));
+        if (origin_)
+            LAMINA_CHECK(copy_->set_xattr(mark_key(core_, mark::origin), *origin_, xattr_flags::none));
+        if (group_ != nullptr)
+            LAMINA_CHECK(copy_->set_xattr(mark_key(core_, mark::link_count), mark::write_link_count({false, 0}),
+                                          xattr_flags::none));
         if (made.mode != from_.mode || !same_owner)
             LAMINA_CHECK(copy_->set_mode(from_.mode));
         auto times = time_change::both(from_.atime, from_.mtime);
@@ -261,37 +143,73 @@ public:
     // unless other handles need it. Requires: tree lock, exclusive; the entry is not removed.
     [[nodiscard]] result<void> publish(std::optional<upper_file>* opened = nullptr) {
         entry& e = core_.at(id_);
-        auto const place = [&]() -> result<void> {
-            node const parent = core_.upper_node(e.parent);
-            if constexpr (makes_unnamed_files<upper_type>)
-                if (unnamed_)
-                    return core_.layers.upper().publish_at(*copy_, parent, e.hashed_name());
-            return temporary_.publish(parent, e.hashed_name());
-        };
-        LAMINA_CHECK(keeping_times(core_, e.parent, place));
+        if (group_ != nullptr)
+            return publish_into_index(opened);
+        if (origin_)
+            LAMINA_CHECK(mark_impure(core_, e.parent));
+        LAMINA_CHECK(keeping_times(core_, e.parent, [&] { return name_it(core_.upper_node(e.parent), e.hashed_name()); }));
         e.put(fact::metacopy, shell_);
         e.put(fact::plain_data, !shell_);
         // (An open handle reads on below while this is a shell.)
         if (!shell_ && e.pins.load(std::memory_order_acquire) != 0)
-            core_.keep_open(id_, typename Core::file_variant(*std::move(copy_)));
+            core_.keep_open(id_, shared_copy());
         else if (!shell_ && opened != nullptr)
             *opened = std::move(copy_);
-        // A link of the lower that has other names stays one object there, so the number goes with those. And the
-        // number of an object of the upper that is replaced will be given to another one: only one that a lower object
-        // keeps may stay.
-        if (replaces_ ? !e.is(fact::carried_inode) : from_.nlink > 1) {
+        // Without an index, a link of the lower that has other names stays one object there, so the number goes with
+        // those. And the number of an object of the upper that is replaced will be given to another one: only one that a
+        // lower object keeps may stay.
+        if (replaces_ ? !e.is(fact::carried_inode) && !origin_ : from_.nlink > 1) {
             e.clear(fact::inode);
             core_.directory(e.parent).names.reset();  // a listing shows the old one
         }
-        e.put(fact::carried_inode, e.is(fact::inode));
         if (replaces_)
             e.forget_attributes();
         else
-            now_in_upper(core_, id_);
+            now_in_upper(core_, id_, origin_.has_value());
         return flush_names(core_, core_.upper_node(e.parent));
     }
 
 private:
+    // The same for one of several names: the copy belongs to all of them (index.hpp).
+    [[nodiscard]] result<void> publish_into_index(std::optional<upper_file>* opened) {
+        LAMINA_CHECK(make_index(core_));
+        LAMINA_CHECK(identify_open_files(core_));
+        LAMINA_CHECK(name_it(core_.index, name_ref(group_->index_name)));
+        bool const awaited = std::any_of(group_->members.begin(), group_->members.end(), [this](entry_id id) {
+            return core_.at(id).pins.load(std::memory_order_acquire) != 0;
+        });
+        std::shared_ptr<typename Core::file_variant> copy;
+        if (!shell_ && awaited)
+            copy = shared_copy();
+        now_indexed(core_, *group_, from_.nlink, shell_, copy);
+        LAMINA_CHECK(flush_names(core_, core_.index));
+        LAMINA_CHECK(link_up(core_, id_));
+        if (!shell_ && !awaited && opened != nullptr)
+            *opened = std::move(copy_);
+        return {};
+    }
+    [[nodiscard]] result<void> name_it(node directory, name_ref name) {
+        if constexpr (makes_unnamed_files<upper_type>)
+            if (unnamed_)
+                return core_.layers.upper().publish_at(*copy_, directory, name);
+        return temporary_.publish(directory, name);
+    }
+    [[nodiscard]] auto shared_copy() {
+        return std::make_shared<typename Core::file_variant>(*std::move(copy_));
+    }
+
+    // The lower object's handle; an object of the upper that is replaced hands its own on.
+    [[nodiscard]] result<void> find_origin() {
+        if (!core_.links.on)
+            return {};
+        if (!replaces_) {
+            LAMINA_TRY(origin_, origin_of(core_, place_, from_.type, from_.id.inode));
+        } else if (auto const key = mark_key(core_, mark::origin); has_key(key)) {
+            LAMINA_TRY(origin_, core_.layers.get_xattr(place_.layer, place_.directory, name_, key));
+        }
+        return {};
+    }
+
     // Whether the copy is not to hold what the original holds. Also where it is only cut, for a truncation that
     // follows: truncating it to the size that it has already would not show.
     [[nodiscard]] bool changes_data() const noexcept { return content_ || size_ < from_.size; }
@@ -378,6 +296,8 @@ private:
     std::optional<typename Core::file_variant> source_;
     std::optional<upper_file> copy_;
     std::vector<std::string> keys_;  // of the original's extended attributes
+    std::optional<std::string> origin_;
+    link_group* group_ = nullptr;  // of a lower object of several names
     bool replaces_ = false;  // the name is taken in the upper
     bool unnamed_ = false;
     bool shared_ = false;  // the copy's blocks are the lower file's
@@ -409,7 +329,9 @@ template <class Core>
     if (done_already)
         return {};
     entry& e = core.at(id);
-    if (e.is(fact::copying)) {
+    LAMINA_CHECK(identify(core, id));
+    bool const by_other_name = e.is(fact::grouped) && core.links.group_of(id)->copying;
+    if (e.is(fact::copying) || by_other_name) {
         auto const seen = core.copies_ended.load(std::memory_order_acquire);
         lock.unlock();
         core.copies_ended.wait(seen, std::memory_order_acquire);
@@ -421,6 +343,10 @@ template <class Core>
     if (e.directory != nullptr)
         return ensure_upper_directory(core, id);
     LAMINA_CHECK(ensure_upper_directory(core, e.parent));
+    if (e.is(fact::indexed)) {
+        auto done = link_up(core, id);
+        return done ? done : result<void>(unexpected(done.error().in_layer(0)));
+    }
     if (e.type != file_type::regular) {
         auto done = copy_up_small(core, id);
         return done ? done : result<void>(unexpected(done.error().in_layer(0)));

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include <lamina/stack/entry_table.hpp>
+#include <lamina/stack/identity.hpp>
 #include <lamina/stack/inode.hpp>
 #include <lamina/stack/layer.hpp>
 #include <lamina/stack/policy.hpp>
@@ -33,10 +34,11 @@ using shared_lock = std::shared_lock<std::shared_mutex>;
 
 inline std::atomic<std::uint32_t> next_overlay_device{1};
 
-// Where an object that is not a directory lies: a directory in one layer; the name is the entry's own.
+// Where an object that is not a directory lies: a name in a directory of one layer.
 struct location {
     layer_number layer = 0;
     node directory{};
+    name_ref name;
 };
 
 // What holds the upper and its work directory for this stack alone, where their backend can.
@@ -50,6 +52,8 @@ struct upper_claims<Layers, std::enable_if_t<claims_directories<typename Layers:
 
 template <class Core>
 void close_volatile(Core& core);
+template <class Core>
+result<void> settle_identity(Core& core, entry_id id, attributes const& found);
 
 template <class Layers>
 struct stack_core {
@@ -61,6 +65,7 @@ struct stack_core {
     policy rules;
     entry_table entries;
     inode_numbers inodes;
+    identities links;
     mutable std::shared_mutex tree;
     std::atomic<std::uint32_t> copies_ended{0};
     std::uint64_t const device = std::uint64_t{0x6c616d} << 32 | next_overlay_device.fetch_add(1);
@@ -73,6 +78,8 @@ struct stack_core {
     capabilities upper_able;
     std::uint64_t next_temporary = 0;   // names of temporaries
     bool work_held = false;
+    node index{};                       // where the objects of several names are (index.hpp); retained
+    bool index_held = false;
     bool marked_volatile = false;       // the work directory says that nothing is flushed (recover.hpp)
     upper_claims<Layers> claims;        // of the upper's and the work directory's roots
     std::string spare_whiteout;         // a whiteout in `work` to be linked from; empty if there is none at present
@@ -94,6 +101,8 @@ struct stack_core {
                 if (marked_volatile)
                     close_volatile(*this);
                 layers.work_tree().release(work);
+                if (index_held)
+                    layers.work_tree().release(index);
             }
     }
 
@@ -132,7 +141,9 @@ struct stack_core {
     // Requires: an entry with a parent, visible, not a directory.
     [[nodiscard]] location where(entry_id id) const noexcept {
         entry const& e = at(id);
-        return {e.layer, directory(e.parent).in(e.layer)->at};
+        if (e.is(fact::indexed) && !e.is(fact::in_upper))
+            return {0, index, name_ref(links.group_of(id)->index_name)};
+        return {e.layer, directory(e.parent).in(e.layer)->at, e.hashed_name()};
     }
 
     // Attributes as the merged view shows them. Requires: tree lock, exclusive (they are stored); visible and resolved.
@@ -147,8 +158,17 @@ struct stack_core {
             auto const& top = e.directory->layers.front();
             LAMINA_TRY(found, layers.lookup(top.layer, top.at, name_ref{}));
         } else {
-            auto const place = where(id);
-            LAMINA_TRY(found, layers.lookup(place.layer, place.directory, e.hashed_name()));
+            auto const look = [&] {
+                auto const place = where(id);
+                return layers.lookup(place.layer, place.directory, place.name);
+            };
+            LAMINA_TRY(found, look());
+            if (found && !e.is(fact::identified)) {
+                LAMINA_CHECK(settle_identity(*this, id, *found));
+                if (e.is(fact::indexed) && !e.is(fact::in_upper)) {
+                    LAMINA_TRY(found, look());
+                }
+            }
         }
         if (!found || found->type != e.type)
             return fail(errc::estale, operation::lookup, e.directory != nullptr ? layer_number{0} : e.layer);
@@ -171,11 +191,20 @@ struct stack_core {
         found.id = {device, number(id, found.id)};
         if (e.directory != nullptr && e.directory->has_lower())
             found.nlink = 1;  // as the kernel: the count of a merged directory is not known without listing it
+        if (e.is(fact::indexed))
+            found.nlink = merged_links(id, found.nlink);
         // Another name of the same upper file may change it without passing by this entry.
         bool const shared = found.nlink > 1 && e.directory == nullptr && e.is(fact::in_upper);
         if (!shared && (unheard == 0 || !found.is_regular()))
             e.store(found, version);
         return found;
+    }
+
+    // The links that the merged view shows of an object in the index, of which the upper has `links`.
+    [[nodiscard]] std::uint64_t merged_links(entry_id id, std::uint64_t in_upper) const {
+        link_group const* const group = links.group_of(id);
+        auto const shown = static_cast<std::int64_t>(in_upper) + (group != nullptr ? group->difference : 0);
+        return shown > 0 ? static_cast<std::uint64_t>(shown) : 0;
     }
 
     // A handle whose name is gone changes an object that has other names. Their entries hear nothing of it, so what is
@@ -224,6 +253,7 @@ struct stack_core {
                 entries.retire(part, [](void* gone) { delete static_cast<directory_part*>(gone); });
             }
             e.set(fact::removed);
+            leave_group_if_unused(next);
             e.parent = entry_id::none;
             entries.retire(next);
         }
@@ -242,12 +272,32 @@ struct stack_core {
             kept_open.erase(kept);
             e.clear(fact::kept_open);
         }
+        leave_group_if_unused(id);
         free_if_unused(id);
     }
+    // A removed name that is still open goes on being one of its object's.
+    void leave_group_if_unused(entry_id id) {
+        entry& e = at(id);
+        if (!e.is(fact::grouped) || !e.is(fact::removed) || e.pins.load(std::memory_order_acquire) != 0)
+            return;
+        links.leave(id);
+        e.clear(fact::grouped);
+        e.clear(fact::indexed);
+    }
     // For the handles that were opened on the lower file: they go on in the copy. Requires: tree lock, exclusive.
-    void keep_open(entry_id id, file_variant copy) {
-        kept_open.emplace_back(id, std::make_shared<file_variant>(std::move(copy)));
+    void keep_open(entry_id id, std::shared_ptr<file_variant> copy) {
+        kept_open.emplace_back(id, std::move(copy));
         at(id).set(fact::kept_open);
+    }
+    void keep_open_for_all_names(entry_id id, std::shared_ptr<file_variant> const& copy) {
+        auto const keep = [&](entry_id one) {
+            if (at(one).pins.load(std::memory_order_acquire) != 0 && !at(one).is(fact::kept_open))
+                keep_open(one, copy);
+        };
+        if (!at(id).is(fact::grouped))
+            return keep(id);
+        for (entry_id const name : links.group_of(id)->members)
+            keep(name);
     }
     [[nodiscard]] auto find_kept(entry_id id) {
         return std::find_if(kept_open.begin(), kept_open.end(), [id](auto const& k) { return k.first == id; });

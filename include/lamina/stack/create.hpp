@@ -61,6 +61,7 @@ entry_id settle(Core& core, entry_id directory, name_ref name, file_type type) {
     for (fact const f : {fact::negative, fact::upper_whiteout, fact::below, fact::inode})
         e.clear(f);
     e.set(fact::in_upper);
+    e.set(fact::identified);
     e.put(fact::plain_data, type == file_type::regular);
     e.type = type;
     e.layer = 0;

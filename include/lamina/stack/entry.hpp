@@ -39,6 +39,7 @@ struct directory_part {
     child_table children;
     std::atomic<bool> complete{false};  // every name of every layer has an entry here
     bool opaque = false;                // the upper's directory is marked opaque
+    bool impure = false;                // the upper's directory is marked so: something in it may have a mark of its origin
     std::vector<layer_node> layers;     // top first; never empty
     std::vector<entry_id> order;        // with `complete`: the visible children as they were first met, and gaps (none)
     std::shared_ptr<listing const> names;  // made from `order` when asked for; dropped when a child comes or goes
@@ -89,6 +90,9 @@ enum class fact : std::uint32_t {
     kept_open = 8192,     // copied up while it was open: the stack keeps the copy open for those handles
     carried_inode = 32768,  // the inode number is the lower file's, which the layers would not give again
     used = 65536,         // seen since the cache was last looked through for what may go
+    identified = 131072,  // whether it is one of several names of one object has been found out (index.hpp)
+    grouped = 262144,     // it is (identity.hpp)
+    indexed = 524288,     // the object is in the index, though this name may not be in the upper
 };
 
 struct alignas(64) entry {

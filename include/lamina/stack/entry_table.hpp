@@ -176,6 +176,12 @@ public:
         for (std::uint32_t i = 1; i < made_; ++i)
             f((*this)[entry_id{i}]);
     }
+    // The same as f(entry_id, entry&).
+    template <class F>
+    void for_each_id(F&& f) {
+        for (std::uint32_t i = 1; i < made_; ++i)
+            f(entry_id{i}, (*this)[entry_id{i}]);
+    }
     // Entries in use, the root and those that wait for readers included.
     [[nodiscard]] std::size_t size() const noexcept { return live_ - 1; }
     // What they take, with their slots and places in listings: an estimate, of what was measured on /usr
@@ -266,7 +272,7 @@ private:
             } else {
                 entry& e = (*this)[thing.id];
                 e.clear(fact::retired);
-                if (e.pins.load(std::memory_order_acquire) == 0 && !e.is(fact::copying))
+                if (e.pins.load(std::memory_order_acquire) == 0 && !e.is(fact::copying) && !e.is(fact::grouped))
                     free(thing.id);
             }
         }

@@ -76,6 +76,8 @@ public:
         if (layer_ != 0 && !core_->at(id_).is(detail::fact::removed))
             return core_->fetch_attributes(id_);
         found.id = {core_->device, core_->number(id_, found.id)};
+        if (core_->at(id_).is(detail::fact::indexed))
+            found.nlink = core_->merged_links(id_, found.nlink);
         return found;
     }
 

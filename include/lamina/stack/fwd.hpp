@@ -10,6 +10,7 @@ enum class redirects : std::uint8_t;
 enum class metacopies : std::uint8_t;
 enum class ownership : std::uint8_t;
 enum class durability : std::uint8_t;
+enum class indexing : std::uint8_t;
 
 struct no_upper;
 template <class B>

@@ -262,6 +262,23 @@ public:
     [[nodiscard]] result<std::vector<std::string>> list_xattrs(layer_number i, node dir, name_ref name) const {
         return visit(i, [&](auto& b) { return b.list_xattrs_at(dir, name); }).transform_error(placed(i));
     }
+    // Errors: eopnotsupp where the layer gives none.
+    [[nodiscard]] result<object_handle> handle(layer_number i, node dir, name_ref name) const {
+        return visit(i, [&]<class B>(B& b) -> result<object_handle> {
+            if constexpr (gives_handles<B>)
+                return b.handle_at(dir, name);
+            else
+                return fail(errc::eopnotsupp, operation::lookup);
+        }).transform_error(placed(i));
+    }
+    [[nodiscard]] std::optional<std::uint64_t> inode_of(layer_number i, object_handle const& handle) const {
+        return visit(i, [&]<class B>(B& b) -> std::optional<std::uint64_t> {
+            if constexpr (gives_handles<B>)
+                return b.inode_of(handle);
+            else
+                return std::nullopt;
+        });
+    }
     // A regular file: the caller has looked the type up.
     [[nodiscard]] result<file_variant> open(layer_number i, node dir, name_ref name, open_flags flags) const {
         return visit(i, [&](auto& b) -> result<file_variant> {

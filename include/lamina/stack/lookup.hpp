@@ -41,6 +41,8 @@ public:
     std::vector<layer_node> directories;
     std::string redirect;         // of the upper's directory
     bool opaque = false;          // the upper's directory is
+    bool impure = false;          // the upper's directory is
+    std::optional<file_id> number_from;  // of a directory: the topmost lower's, whose number it keeps
     bool upper_whiteout = false;
 
     // To be set before, to find out where the data of a regular file lies: the first file under its name that is no
@@ -164,7 +166,10 @@ private:
             holder = layer;
             found = said.found;
             opaque = layer == 0 && marks.opaque;
+            impure = layer == 0 && marks.impure;
         }
+        if (layer != 0 && !number_from)
+            number_from = said.found.id;
         if (marks.opaque || said.hides_below) {
             stop_ = true;
             return {};
@@ -248,6 +253,9 @@ void resolve_directory(Core& core, entry_id id, search<Core>& found) {
     e.directory->layers = std::exchange(found.directories, {});
     e.directory->redirect = std::move(found.redirect);
     e.directory->opaque = found.opaque;
+    e.directory->impure = found.impure;
+    if (found.number_from)
+        (void)core.number(id, *found.number_from);
     e.put(fact::in_upper, found.holder == 0 && Core::writable);
 }
 
@@ -280,6 +288,11 @@ template <class Core>
     }
     if (!met)
         core.entries.show(id);
+    if (!e.is_directory() && !e.is(fact::identified)) {
+        LAMINA_CHECK(settle_identity(core, id, layers.found));
+        if (e.is(fact::indexed) && !e.is(fact::in_upper))
+            return id;  // what was found is not what it shows
+    }
     // Already read for the search; a second call is spared. (A merged directory's count differs: keep_attributes
     // knows.)
     core.keep_attributes(id, layers.found, e.version.load(std::memory_order_relaxed));

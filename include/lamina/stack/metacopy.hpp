@@ -19,8 +19,7 @@
 
 #include <lamina/backend/file_copy.hpp>
 #include <lamina/core/xattr.hpp>
-#include <lamina/stack/durable.hpp>
-#include <lamina/stack/lookup.hpp>
+#include <lamina/stack/index.hpp>
 
 namespace lamina::detail {
 
@@ -41,13 +40,14 @@ template <class Core>
 template <class Core>
 [[nodiscard]] result<void> judge_data(Core& core, entry_id id) {
     entry& e = core.at(id);
+    LAMINA_CHECK(identify(core, id));
     if (e.is(fact::plain_data))
         return {};
     auto const place = core.where(id);
     auto const style = core.layers.style(place.layer);
     if (style.format != whiteout_format::kernel)
         return settle_data(core, id, false);
-    LAMINA_TRY(auto const metacopy, core.layers.get_xattr(place.layer, place.directory, e.hashed_name(),
+    LAMINA_TRY(auto const metacopy, core.layers.get_xattr(place.layer, place.directory, place.name,
                                                           mark::key(style.space, mark::metacopy)));
     return settle_data(core, id, metacopy.has_value());
 }
@@ -159,8 +159,7 @@ public:
         e.clear(fact::metacopy);
         e.set(fact::plain_data);
         e.forget_attributes();
-        if (e.pins.load(std::memory_order_acquire) != 0)
-            core_.keep_open(id_, typename Core::file_variant(*std::move(to_)));
+        core_.keep_open_for_all_names(id_, std::make_shared<typename Core::file_variant>(*std::move(to_)));
         return flush_object(core_, directory, e.hashed_name(), e.type);
     }
 

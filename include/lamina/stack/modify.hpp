@@ -105,8 +105,9 @@ template <class Core>
         auto const& top = e.directory->layers.front();
         return readable_place<Core>{top.layer, top.at, name_ref{}};
     }
+    LAMINA_CHECK(identify(core, id));
     auto const place = core.where(id);
-    return readable_place<Core>{place.layer, place.directory, e.hashed_name()};
+    return readable_place<Core>{place.layer, place.directory, place.name};
 }
 
 template <class Core>
@@ -192,8 +193,11 @@ template <class Core>
     };
     LAMINA_TRY(auto const source, bring_into_upper(core, lock, from_dir, from, wanted::metadata, judge));
     LAMINA_CHECK(mark_moved_file(core, source.id));
+    LAMINA_CHECK(count_by_upper(core, source.id));
     entry& original = core.at(source.id);
-    auto const make = [&](node at, name_ref as) {
+    auto const make = [&](node at, name_ref as) -> result<void> {
+        if (core.directory(original.parent).impure)
+            LAMINA_CHECK(mark_impure(core, to_dir));
         return core.layers.upper().link_at(source.directory, source.name, at, as);
     };
     LAMINA_TRY(entry_id const made, create_in(core, to_dir, to, original.type, make, origin_of_object::elsewhere));
@@ -202,6 +206,12 @@ template <class Core>
     entry& alias = core.at(made);
     alias.put(fact::plain_data, original.is(fact::plain_data));
     alias.put(fact::metacopy, original.is(fact::metacopy));
+    alias.put(fact::identified, original.is(fact::identified));
+    if (original.is(fact::grouped)) {
+        (void)core.links.join(core.links.group_of(source.id)->handle, made);
+        alias.set(fact::grouped);
+        alias.set(fact::indexed);
+    }
     if (original.is(fact::inode)) {
         alias.inode = original.inode.load();
         alias.set(fact::inode);

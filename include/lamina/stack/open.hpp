@@ -25,7 +25,7 @@ template <class Core>
 template <class Core>
 [[nodiscard]] result<overlay_file<Core>> open_plain(Core& core, entry_id id, open_flags flags) {
     auto const place = core.where(id);
-    LAMINA_TRY(auto opened, core.layers.open(place.layer, place.directory, core.at(id).hashed_name(), flags));
+    LAMINA_TRY(auto opened, core.layers.open(place.layer, place.directory, place.name, flags));
     core.pin(id);
     return overlay_file<Core>(core, id, place.layer, std::move(opened), flags);
 }

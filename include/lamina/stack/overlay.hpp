@@ -219,8 +219,9 @@ public:
             LAMINA_TRY(entry_id const id, detail::find_present(*core_, parent, name));
             if (core_->at(id).type != lamina::file_type::symlink)
                 return fail(errc::einval);
+            LAMINA_CHECK(detail::identify(*core_, id));
             auto const place = core_->where(id);
-            return core_->layers.read_symlink(place.layer, place.directory, core_->at(id).hashed_name());
+            return core_->layers.read_symlink(place.layer, place.directory, place.name);
         });
     }
     // Marks of this overlay are not seen; `overlay.` inside their namespace is one nested overlay's (mark::unescape).

@@ -35,6 +35,15 @@ enum class ownership : std::uint8_t { automatic, keep, take };
 //   strict   nothing: each operation is on stable storage when it returns
 enum class durability : std::uint8_t { automatic, none, ordered, strict };
 
+// Hard links of lower files, and inode numbers.
+//   on   a file of several names stays one file when it is copied up, by an index in the work directory (the kernel's
+//        index=on); and what was copied up remembers of which lower object, so its inode number is the same when the
+//        layers are joined again. For the layers that can name their objects for good (gives_handles), no others
+//   off  the names become files of their own, and copied-up files get other numbers in the next life
+// Automatic: on where the upper can name its objects and keeps links, in the kernel's format, and its index, if there is
+// one, belongs to these layers. Asked for and impossible is an error: eopnotsupp, or estale for an index of other layers.
+enum class indexing : std::uint8_t { automatic, on, off };
+
 struct policy {
     // The format in which the upper writes deletions: kernel unless told otherwise.
     whiteout_format format = whiteout_format::automatic;
@@ -46,6 +55,7 @@ struct policy {
     metacopies metacopy = metacopies::automatic;
     // keep where the upper can change owners, else take.
     ownership owner = ownership::automatic;
+    indexing index = indexing::automatic;
     // ordered where the upper outlives the process, else none.
     durability durable = durability::automatic;
     // What the cache of entries may take; each operation that fills it makes room first. A single listing may exceed

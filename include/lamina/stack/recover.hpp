@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include <lamina/stack/index.hpp>
 #include <lamina/stack/work.hpp>
 
 namespace lamina::detail {
@@ -149,12 +150,101 @@ void settle_policy(Core& core) {
     }
 }
 
+// What a crash left in the index: temporaries, and objects whose last name is gone. What its other entries lead to is not
+// looked for here: that takes a search through the lowers (check.hpp).
+template <class Core>
+[[nodiscard]] result<void> sweep_index(Core& core, node index) {
+    auto& tree = core.layers.work_tree();
+    std::vector<std::string> names;
+    LAMINA_CHECK(tree.list_at(index, [&](directory_entry const& entry) {
+        names.emplace_back(entry.name);
+        return true;
+    }));
+    for (auto const& name : names) {
+        LAMINA_TRY(auto const found, tree.lookup(index, name_ref(name)));
+        if (!found || found->is_directory())
+            continue;
+        bool stale = name.starts_with('#');
+        if (!stale && found->nlink == 1) {
+            LAMINA_TRY(auto const text, tree.get_xattr_at(index, name_ref(name), mark_key(core, mark::link_count)));
+            auto const count = text ? mark::read_link_count(*text) : std::nullopt;
+            stale = count && count->to_upper && 1 + count->difference <= 0;
+        }
+        if (stale)
+            LAMINA_CHECK(tree.remove_at(index, name_ref(name)));
+    }
+    return {};
+}
+
+// Whether the upper's index, if it has one, belongs to it and to the lowers. Errors: estale.
+template <class Core>
+[[nodiscard]] result<void> verify_index(Core& core, object_handle const& upper_root) {
+    auto& upper = core.layers.upper();
+    auto& tree = core.layers.work_tree();
+    auto const& layers = core.directory(entry_id::root).layers;
+    auto const agrees = [](std::optional<std::string> const& written, object_handle const& handle, mark::handle_of what) {
+        return !written || *written == mark::write_handle(handle, what);
+    };
+    LAMINA_TRY(auto const origin, upper.get_xattr_at(layers[0].at, name_ref{}, mark_key(core, mark::origin)));
+    if (layers.size() > 1) {
+        auto const below = core.layers.handle(layers[1].layer, layers[1].at, name_ref{});
+        if (below && !agrees(origin, *below, mark::handle_of::lower))
+            return fail(errc::estale);
+    }
+    LAMINA_TRY(auto const found, tree.lookup(core.layers.work_root(), index_directory));
+    if (!found)
+        return {};
+    LAMINA_TRY(node const opened, tree.open_directory_at(core.layers.work_root(), index_directory));
+    node_guard<typename Core::layers_type::upper_type> held(tree, opened);
+    LAMINA_TRY(auto const owner, tree.get_xattr_at(opened, name_ref{}, mark_key(core, mark::upper_root)));
+    if (!agrees(owner, upper_root, mark::handle_of::upper))
+        return fail(errc::estale);
+    LAMINA_CHECK(sweep_index(core, opened));
+    core.index = held.take();
+    core.index_held = true;
+    return {};
+}
+
+// Makes the choice of policy::index. Requires: the roots are joined.
+template <class Core>
+[[nodiscard]] result<void> settle_index(Core& core) {
+    auto& rules = core.rules;
+    if (rules.index == indexing::off)
+        return {};
+    auto const refuse = [&](error why) -> result<void> {
+        if (rules.index == indexing::on)
+            return unexpected(why);
+        rules.index = indexing::off;
+        return {};
+    };
+    bool const keeps_marks = core.upper_able.has(rules.marks == mark_space::user ? capability::user_xattrs
+                                                                                  : capability::trusted_xattrs);
+    if (rules.format != whiteout_format::kernel || !keeps_marks || !core.upper_able.has(capability::hard_links))
+        return refuse(error{errc::eopnotsupp, operation::mount});
+    auto const upper_root = core.layers.handle(0, core.directory(entry_id::root).layers[0].at, name_ref{});
+    if (!upper_root)
+        return refuse(upper_root.error());
+    for (std::size_t i = 1; i < core.layers.count(); ++i) {
+        auto const number = static_cast<layer_number>(i);
+        auto const handle = core.layers.handle(number, core.layers.root(number), name_ref{});
+        LAMINA_TRY(auto const root, core.layers.lookup(number, core.layers.root(number), name_ref{}));
+        if (handle && root)
+            core.links.add(handle->file_system, root->id.device, number);
+    }
+    if (auto verified = verify_index(core, *upper_root); !verified)
+        return verified.error() == errc::estale ? refuse(verified.error()) : verified;
+    rules.index = indexing::on;
+    core.links.on = true;
+    return {};
+}
+
 template <class Core>
 [[nodiscard]] result<void> join_roots(Core& core) {
     entry& root = core.at(entry_id::root);
     root.type = file_type::directory;
     root.directory = new directory_part;
     root.put(fact::in_upper, Core::writable);
+    bool numbered = false;
     for (std::size_t i = Core::writable ? 0 : 1; i < core.layers.count(); ++i) {
         auto const number = static_cast<layer_number>(i);
         node const at = core.layers.root(number);
@@ -162,6 +252,17 @@ template <class Core>
         root.directory->layers.push_back({at, number, false});
         LAMINA_TRY(auto const marks, core.layers.marks(number, at));
         root.directory->layers.back().xattr_whiteouts = marks.xattr_whiteouts;  // `opaque` and redirects mean nothing on a root
+        if (Core::writable && i == 0)
+            root.directory->impure = marks.impure;
+        // In the order of the layers, so that numbers are composed alike each time. The root's is the topmost lower's.
+        LAMINA_TRY(auto const found, core.layers.lookup(number, at, name_ref{}));
+        if (!found)
+            return fail(errc::enoent, operation::mount, number);
+        core.inodes.meet(found->id.device);
+        if (!numbered && i != 0) {
+            (void)core.number(entry_id::root, found->id);
+            numbered = true;
+        }
     }
     root.layer = root.directory->layers.empty() ? layer_number{0} : root.directory->layers.front().layer;
     if (root.directory->layers.empty())
@@ -181,7 +282,10 @@ template <class Core>
     if constexpr (Core::writable)
         if (core.rules.durable == durability::none && core.upper_able.has(capability::persistent_inodes))
             LAMINA_CHECK(mark_volatile(core));
-    return join_roots(core);
+    LAMINA_CHECK(join_roots(core));
+    if constexpr (Core::writable)
+        LAMINA_CHECK(settle_index(core));
+    return {};
 }
 
 }  // namespace lamina::detail

@@ -34,6 +34,43 @@ void settle_removed(Core& core, entry_id directory, entry_id gone, bool whiteout
     e.put(fact::upper_whiteout, whiteout);
 }
 
+// Whether a name has to be in the upper before it goes, or the links of its object would not be counted.
+template <class Core>
+[[nodiscard]] result<bool> must_be_counted(Core& core, entry_id id) {
+    if (core.in_upper(id) || core.at(id).directory != nullptr)
+        return false;
+    LAMINA_CHECK(identify(core, id));
+    return core.at(id).is(fact::grouped);
+}
+
+// What is left to do when a name of an object in the index is gone, noted before it goes.
+template <class Core>
+class leaving_name {
+public:
+    [[nodiscard]] result<void> note(Core& core, entry_id id) {
+        if (id == entry_id::none || core.at(id).directory != nullptr || !core.in_upper(id))
+            return {};
+        LAMINA_CHECK(identify(core, id));
+        if (!core.at(id).is(fact::grouped))
+            return {};
+        link_group& group = *core.links.group_of(id);
+        LAMINA_CHECK(count_by_upper(core, group));
+        index_name_ = group.index_name;
+        difference_ = group.difference;
+        for (entry_id const name : group.members)
+            core.at(name).forget_attributes();
+        return {};
+    }
+    void gone(Core& core) {
+        if (index_name_)
+            drop_index_if_last(core, *index_name_, difference_);
+    }
+
+private:
+    std::optional<std::string> index_name_;
+    std::int64_t difference_ = 0;
+};
+
 // Takes a visible object out of the view. Requires: for a directory, that its contents may go with it.
 template <class Core>
 [[nodiscard]] result<void> take_away(Core& core, entry_id directory, entry_id id) {
@@ -41,6 +78,8 @@ template <class Core>
     entry& e = core.at(id);
     bool const is_directory = e.is_directory();
     LAMINA_TRY(bool const below, has_below(core, id));
+    leaving_name<Core> leaving;
+    LAMINA_CHECK(leaving.note(core, id));
     result<void> done;
     if (!core.in_upper(id)) {
         LAMINA_CHECK(ensure_upper_directory(core, directory));
@@ -64,18 +103,24 @@ template <class Core>
     if (!done)
         return unexpected(done.error().in_layer(0));
     settle_removed(core, directory, id, below);
+    leaving.gone(core);
     return flush_names(core, core.upper_node(directory));
 }
 
 template <class Core>
 [[nodiscard]] result<void> remove(Core& core, entry_id directory, name_ref name) {
-    exclusive_lock const lock = core.enter();
-    if (!core.alive(directory))
-        return fail(errc::enoent);
-    LAMINA_TRY(entry_id const id, find_present(core, directory, name));
-    if (core.at(id).is_directory())
-        return fail(errc::eisdir);
-    return take_away(core, directory, id);
+    exclusive_lock lock = core.enter();
+    for (;;) {
+        if (!core.alive(directory))
+            return fail(errc::enoent);
+        LAMINA_TRY(entry_id const id, find_present(core, directory, name));
+        if (core.at(id).is_directory())
+            return fail(errc::eisdir);
+        LAMINA_TRY(bool const first_up, must_be_counted(core, id));
+        if (!first_up)
+            return take_away(core, directory, id);
+        LAMINA_CHECK(copy_up(core, lock, id, wanted::metadata));
+    }
 }
 
 template <class Core>

@@ -48,13 +48,19 @@ public:
             if (!move)
                 return {};
             LAMINA_TRY(bool const ready, bring_up(source_));
-            LAMINA_TRY(bool const other_ready, exchange_ ? bring_up(target_) : result<bool>(true));
+            LAMINA_TRY(bool const counted, target_ == entry_id::none ? result<bool>(false) : must_be_counted(core_, target_));
+            LAMINA_TRY(bool const other_ready, exchange_ || counted ? bring_up(target_) : result<bool>(true));
             if (ready && other_ready)
                 break;  // the lock was held since judge(): what it found is still so
         }
         LAMINA_CHECK(ensure_upper_directory(core_, from_dir_));
         LAMINA_CHECK(ensure_upper_directory(core_, to_dir_));
         LAMINA_CHECK(judge_new_name(core_, to_));
+        // What has an origin may move into either.
+        if (core_.directory(from_dir_).impure)
+            LAMINA_CHECK(mark_impure(core_, to_dir_));
+        if (exchange_ && core_.directory(to_dir_).impure)
+            LAMINA_CHECK(mark_impure(core_, from_dir_));
         if (exchange_) {
             LAMINA_CHECK(judge_new_name(core_, from_));
             LAMINA_CHECK(mark(source_, to_dir_));
@@ -64,6 +70,7 @@ public:
             return flush();
         }
         LAMINA_TRY(bool const leaves_whiteout, has_below(core_, source_));
+        LAMINA_CHECK(leaving_.note(core_, target_));
         LAMINA_CHECK(mark(source_, to_dir_));
         if (target_ != entry_id::none && core_.at(target_).is_directory())
             LAMINA_CHECK(empty_target());
@@ -71,6 +78,7 @@ public:
             LAMINA_CHECK(allow_xattr_whiteouts(core_, from_dir_));
         LAMINA_CHECK(aufs() ? move_aufs(leaves_whiteout) : leaves_whiteout ? move_leaving_whiteout() : move());
         settle_moved(leaves_whiteout);
+        leaving_.gone(core_);
         return flush();
     }
 
@@ -131,7 +139,13 @@ private:
 
     // Two names of one file in the upper: rename(2) does nothing then.
     [[nodiscard]] result<bool> same_object() {
-        if (core_.at(source_).is_directory() || !core_.in_upper(source_) || !core_.in_upper(target_))
+        if (core_.at(source_).is_directory() || core_.at(target_).is_directory())
+            return false;
+        LAMINA_CHECK(identify(core_, source_));
+        LAMINA_CHECK(identify(core_, target_));
+        if (core_.at(source_).is(fact::grouped) && core_.links.group_of(source_) == core_.links.group_of(target_))
+            return true;
+        if (!core_.in_upper(source_) || !core_.in_upper(target_))
             return false;
         LAMINA_TRY(auto const a, core_.layers.lookup(0, from_node(), from_));
         LAMINA_TRY(auto const b, core_.layers.lookup(0, to_node(), to_));
@@ -336,6 +350,7 @@ private:
     entry_id source_ = entry_id::none;
     entry_id target_ = entry_id::none;
     bool upper_whiteout_ = false;
+    leaving_name<Core> leaving_;  // of what is replaced
 };
 
 template <class Core>

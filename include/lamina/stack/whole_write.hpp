@@ -31,7 +31,7 @@ template <class Core>
     if (e.type != file_type::regular || e.is(fact::copying) || e.pins.load(std::memory_order_acquire) != 0)
         return false;
     LAMINA_TRY(auto const from, core.fetch_attributes(id));
-    if (core.in_upper(id) && from.nlink > 1)
+    if ((core.in_upper(id) && from.nlink > 1) || e.is(fact::grouped))
         return false;
     LAMINA_CHECK(ensure_upper_directory(core, directory));
     file_copy_up<Core> copy(core, id, from, content);

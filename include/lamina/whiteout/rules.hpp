@@ -16,6 +16,7 @@ namespace lamina {
 struct directory_marks {
     bool opaque = false;            // nothing below it shows through
     bool xattr_whiteouts = false;   // empty files in it may be whiteouts
+    bool impure = false;            // something in it has a mark of its origin
     std::optional<std::string> redirect;  // judged by mark::read_redirect
 };
 
@@ -35,11 +36,14 @@ template <readable_backend B>
     LAMINA_TRY(auto const keys, backend.list_xattrs_at(dir, name_ref{}));
     auto const opaque_key = mark::key(style.space, mark::opaque);
     auto const redirect_key = mark::key(style.space, mark::redirect);
+    auto const impure_key = mark::key(style.space, mark::impure);
     for (auto const& key : keys) {
         if (key == opaque_key) {
             LAMINA_TRY(auto const value, backend.get_xattr_at(dir, name_ref{}, key));
             found.opaque = value == "y";
             found.xattr_whiteouts = value == "x";
+        } else if (key == impure_key) {
+            found.impure = true;
         } else if (key == redirect_key) {
             LAMINA_TRY(auto const value, backend.get_xattr_at(dir, name_ref{}, key));
             if (value) {
