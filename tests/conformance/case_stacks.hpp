@@ -182,6 +182,13 @@ public:
     static constexpr bool moves_lower_directories() { return !aufs_upper(); }
     static constexpr bool half_copies() { return Rules::rules().metacopy == lamina::metacopies::on; }
     static constexpr std::size_t most_lowers = Lowers::most;
+    // An archive and an overlay name no object for good.
+    static constexpr bool lowers_give_handles() {
+        if constexpr (requires { Lowers::gives_handles; })
+            return Lowers::gives_handles;
+        else
+            return true;
+    }
     [[nodiscard]] static lamina::capabilities holds() { return Upper::able(); }
 
     // The given ones are spread: the first is the topmost, the last the lowest, and what is missing lies between.

@@ -7,10 +7,13 @@
 
 namespace conformance {
 
-// For fixtures over an overlay: what it does not keep up yet, beside what its upper does not.
-template <bool AclsAct>
+// For fixtures over an overlay: what it cannot keep up by itself. Links need an index, and so layers that give handles and an
+// upper in the kernel's format.
+template <bool AclsAct, bool LinksStay = true>
 struct overlay_promises {
-    [[nodiscard]] static bool promises(promise p) { return p == promise::acls_act && AclsAct; }
+    [[nodiscard]] static bool promises(promise p) {
+        return p == promise::acls_act ? AclsAct : p == promise::links_stay_links ? LinksStay : true;
+    }
 };
 
 // Spreads `given` over the trees of a list, the first of which is the topmost.
