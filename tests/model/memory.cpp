@@ -4,9 +4,9 @@
 namespace {
 
 struct any_lowers : model::layer_stack {
-    explicit any_lowers(model::shared_trees lowers) : layer_stack(std::move(lowers), lamina::policy::memory()) {}
-    static model::wishes may() { return {}; }
-    static lamina::policy layer_rules() { return lamina::policy::memory(); }
+    explicit any_lowers(model::shared_trees lowers) : layer_stack(std::move(lowers), model::rules_for_links()) {}
+    static model::wishes may() { return model::with_lower_links(); }
+    static lamina::policy layer_rules() { return model::rules_for_links(); }
 };
 struct ten_lowers : any_lowers {
     using any_lowers::any_lowers;
@@ -21,15 +21,15 @@ public:
         decltype(lamina::overlay{lamina::upper(std::declval<memory&>()),
                                  lamina::lower(std::declval<memory&>(), std::declval<memory&>(), std::declval<memory&>())});
     static constexpr std::size_t lowers = 3;
-    static model::wishes may() { return {}; }
-    static lamina::policy layer_rules() { return lamina::policy::memory(); }
+    static model::wishes may() { return model::with_lower_links(); }
+    static lamina::policy layer_rules() { return model::rules_for_links(); }
 
     explicit three_lowers(model::shared_trees trees) : lowers_(std::move(trees)) {}
     [[nodiscard]] lamina::mark_space marks() const { return lamina::mark_space::trusted; }
     [[nodiscard]] tree_type& tree() { return *tree_; }
     [[nodiscard]] memory& upper() { return upper_; }
     [[nodiscard]] static bool refuses(model::step const&, model::outcome const&) { return false; }
-    void open() { tree_.emplace(lamina::upper(upper_), lamina::lower(*lowers_[0], *lowers_[1], *lowers_[2])); }
+    void open() { tree_.emplace(lamina::upper(upper_), lamina::lower(*lowers_[0], *lowers_[1], *lowers_[2]), model::rules_for_links()); }
     void close() { tree_.reset(); }
     [[nodiscard]] std::vector<model::image> lower_images() { return model::exact_images(lowers_); }
 

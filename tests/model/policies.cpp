@@ -6,21 +6,21 @@ namespace {
 template <class Choice>
 struct stack_with : model::layer_stack {
     static constexpr std::size_t lowers = 3;
-    static model::wishes may() { return {}; }
+    static model::wishes may() { return Choice::rules().index == lamina::indexing::off ? model::wishes{} : model::with_lower_links(); }
     static lamina::policy layer_rules() { return Choice::rules(); }
     explicit stack_with(model::shared_trees lowers_given) : layer_stack(std::move(lowers_given), Choice::rules()) {}
 };
 
 struct half_copies {
     static lamina::policy rules() {
-        auto rules = lamina::policy::memory();
+        auto rules = model::rules_for_links();
         rules.metacopy = lamina::metacopies::on;
         return rules;
     }
 };
 struct no_cache {
     static lamina::policy rules() {
-        auto rules = lamina::policy::memory();
+        auto rules = model::rules_for_links();
         rules.cache_bytes = 0;
         return rules;
     }
@@ -34,7 +34,7 @@ struct half_copies_without_cache {
 };
 struct small_cache {
     static lamina::policy rules() {
-        auto rules = lamina::policy::memory();
+        auto rules = model::rules_for_links();
         rules.cache_bytes = 8000;
         return rules;
     }

@@ -46,7 +46,7 @@ template <class Stack>
 class part {
 public:
     part(Stack& stack, lamina::memory_tree& model, std::uint64_t seed, wishes const& may, care how)
-        : stack_(stack), model_(model), model_hand_(model), writer_(seed, may), how_(how) {
+        : stack_(stack), model_(model), model_hand_(model), writer_(seed, may), how_(how), may_(may) {
         dress_root(model, stack.upper(), stack.marks());
         stack_.open();
         hand_.emplace(stack_.tree());
@@ -74,20 +74,34 @@ public:
         return std::nullopt;
     }
 
-    // Closes the stack, and makes what its upper holds fit to be a layer: an object has one name there, because copy-up
-    // without an index parts the names of a lower file; and all times are of the past, so that it shows when one is lost.
-    // Requires: play() succeeded.
+    // Closes the stack, and makes what its upper holds fit to be a layer: where copy-up parts the names of a lower file, an
+    // object has one name; where it does not, all names of what the index holds are brought into the upper, since a layer
+    // takes no index along; and all times are of the past, so that it shows when one is lost. Requires: play() succeeded.
     [[nodiscard]] std::optional<failure> end_layer() {
-        for (auto const& [path, o] : before_.objects)
-            if (o.first_name != path) {
+        auto& work = stack_.upper();
+        bool const indexed = work.lookup(work.work_root(), std::string_view("index")).value().has_value();
+        for (auto const& [path, o] : before_.objects) {
+            if (may_.lower_links && indexed && o.type != lamina::file_type::directory) {
+                auto const where = lamina::path::parse(path).value();
+                bool const link = o.type == lamina::file_type::symlink;
+                auto const up = link ? stack_.tree().owner(where, lamina::keep_user, lamina::keep_group, lamina::links::no_follow)
+                                     : stack_.tree().permissions(where, o.mode);
+                if (!up)
+                    return failure{in_quotes(path) + " is not copied up: " + lamina::to_string(up.error()), 0, {}};
+            } else if (!may_.lower_links && o.first_name != path) {
                 step parting;
                 parting.what = op::remove;
                 parting.a = path;
                 if (auto wrong = play_one(parting))
                     return failure{std::move(*wrong), 0, {}};
             }
+        }
         auto const last = photograph(model_);
         close();
+        // It belongs to this stack, and its links would be counted.
+        auto& upper = stack_.upper();
+        std::string index = "index";
+        lamina::paths::remove_each(upper, upper.work_root(), index, index).value();
         for (auto const& [path, o] : last.objects) {
             if (o.mtime != lamina::timestamp{} || path.empty())
                 continue;
@@ -161,6 +175,7 @@ private:
     std::optional<performer<typename Stack::tree_type>> hand_;
     script_writer writer_;
     care how_;
+    wishes may_;
     image before_;                // as of the last comparison
     std::optional<image> begun_;  // as of the beginning of the part
     static inline std::uint64_t stamp_ = 0;

@@ -46,6 +46,7 @@ private:
 // What a configuration can hold, so that a script asks nothing else of it.
 struct wishes {
     bool hard_links = true;
+    bool lower_links = false;  // the names of a lower file stay one file: all layers give handles, and there is an index
     bool owners = true;
     bool devices = true;
     bool trusted_xattrs = true;
@@ -56,6 +57,19 @@ struct wishes {
     bool copies = true;
     std::size_t objects = 60;  // beyond about so many, more is removed than made
 };
+
+[[nodiscard]] inline wishes with_lower_links() {
+    wishes all;
+    all.lower_links = true;
+    return all;
+}
+
+// And the policy that makes their counts exact.
+[[nodiscard]] inline lamina::policy rules_for_links() {
+    auto rules = lamina::policy::memory();
+    rules.count_links_of_removed_trees = true;
+    return rules;
+}
 
 struct script {
     std::vector<std::vector<step>> lowers;

@@ -5,10 +5,15 @@
 // ownership::take, which makes each directory above a change the process's own). An object that became another kind of
 // thing is deleted and added, in that order. A directory that was moved is added with `from`; what it brought along
 // from there is not listed one by one, only what has been changed in it since.
+//
+// A file of several names of which only some are in the upper has changed under the others too. Where there is one, its
+// other names are looked for in the whole tree.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -53,6 +58,8 @@ public:
             if (auto done = compare_directory(next); !done)
                 return unexpected(path_error(done.error().during(operation::list), at_));
         }
+        if (auto done = add_other_names(); !done)
+            return unexpected(path_error(done.error().during(operation::list), at_));
         std::stable_sort(found_.begin(), found_.end(),
                          [](change const& a, change const& b) { return a.path < b.path; });
         return std::move(found_);
@@ -118,6 +125,59 @@ private:
                 found_.back().from = path_in_lowers(core_, id).substr(1);
         }
         pending_.push_back({id, at_});
+        return {};
+    }
+
+    // The numbers of the objects in the index of which some names are still in lowers alone.
+    [[nodiscard]] result<std::set<std::uint64_t>> objects_with_lower_names() {
+        std::set<std::uint64_t> numbers;
+        if (!core_.index_held)
+            return numbers;
+        auto& tree = core_.layers.work_tree();
+        std::vector<std::string> names;
+        LAMINA_CHECK(tree.list_at(core_.index, [&](directory_entry const& entry) {
+            names.emplace_back(entry.name);
+            return true;
+        }));
+        for (auto const& name : names) {
+            LAMINA_TRY(auto const origin, tree.get_xattr_at(core_.index, name_ref(name), mark_key(core_, mark::origin)));
+            auto const handle = origin ? mark::read_handle(*origin) : std::nullopt;
+            auto const lower = handle ? identity_from(core_, *handle) : std::nullopt;
+            if (!lower || mark::index_name(*origin) != name)
+                continue;
+            link_group group;
+            group.index_name = name;
+            LAMINA_CHECK(read_index_entry(core_, group, std::nullopt));
+            // One of the upper's links is the index's own. (By the lower's count nothing can be told: it is looked.)
+            if (group.indexed && (group.difference > -1 || !group.mark_follows_upper))
+                numbers.insert(core_.inodes.compose(*lower));
+        }
+        return numbers;
+    }
+    [[nodiscard]] result<void> add_other_names() {
+        LAMINA_TRY(auto const numbers, objects_with_lower_names());
+        if (numbers.empty())
+            return {};
+        pending_.push_back({entry_id::root, {}});
+        while (!pending_.empty()) {
+            auto const here = std::move(pending_.back());
+            pending_.pop_back();
+            at_ = here.path;
+            LAMINA_TRY(auto const names, names_of(core_, here.directory));
+            for (auto const& entry : *names) {
+                at_ = here.path.empty() ? std::string(entry.name) : here.path + '/' + std::string(entry.name);
+                LAMINA_TRY(entry_id const id, find_present(core_, here.directory, name_ref(entry.name)));
+                if (core_.at(id).is_directory()) {
+                    pending_.push_back({id, at_});
+                    continue;
+                }
+                if (core_.in_upper(id))
+                    continue;
+                LAMINA_TRY(auto const shown, core_.fetch_attributes(id));
+                if (core_.at(id).is(fact::indexed) && numbers.contains(shown.id.inode))
+                    add(change::kind::modified);
+            }
+        }
         return {};
     }
 

@@ -80,6 +80,7 @@ struct stack_core {
     bool work_held = false;
     node index{};                       // where the objects of several names are (index.hpp); retained
     bool index_held = false;
+    bool foreign_index = false;         // it, or the root's origin, belongs to other layers
     bool marked_volatile = false;       // the work directory says that nothing is flushed (recover.hpp)
     upper_claims<Layers> claims;        // of the upper's and the work directory's roots
     std::string spare_whiteout;         // a whiteout in `work` to be linked from; empty if there is none at present
@@ -194,7 +195,8 @@ struct stack_core {
         if (e.is(fact::indexed))
             found.nlink = merged_links(id, found.nlink);
         // Another name of the same upper file may change it without passing by this entry.
-        bool const shared = found.nlink > 1 && e.directory == nullptr && e.is(fact::in_upper);
+        bool const shared =
+            e.directory == nullptr && (e.is(fact::indexed) || (found.nlink > 1 && e.is(fact::in_upper)));
         if (!shared && (unheard == 0 || !found.is_regular()))
             e.store(found, version);
         return found;

@@ -294,10 +294,15 @@ public:
         return doing(operation::remove_directory,
                      [&] { return detail::remove_directory(*core_, core_type::id_of(dir), name); });
     }
-    // A whole tree in one step, however much lies in the lowers.
+    // A whole tree in one step, however much lies in the lowers (but see policy::count_links_of_removed_trees).
     [[nodiscard]] result<void> remove_tree_at(node dir, name_ref name)
         requires writable
     {
+        if (core_->links.on && core_->rules.count_links_of_removed_trees) {
+            std::string where(name.text);
+            LAMINA_TRY(auto const removed, paths::remove_each(*this, dir, name, where));
+            return removed != 0 ? result<void>() : result<void>(fail(errc::enoent, operation::remove));
+        }
         return doing(operation::remove, [&] { return detail::remove_tree(*core_, core_type::id_of(dir), name); });
     }
     [[nodiscard]] result<void> set_mode_at(node dir, name_ref name, mode_bits mode)

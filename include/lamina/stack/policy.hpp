@@ -56,6 +56,9 @@ struct policy {
     // keep where the upper can change owners, else take.
     ownership owner = ownership::automatic;
     indexing index = indexing::automatic;
+    // With an index: whether `remove_all` of a directory looks for hard links of lower files in it, so that their other
+    // names count them no more. It then takes time for each entry, and not one step for any tree.
+    bool count_links_of_removed_trees = false;
     // ordered where the upper outlives the process, else none.
     durability durable = durability::automatic;
     // What the cache of entries may take; each operation that fills it makes room first. A single listing may exceed

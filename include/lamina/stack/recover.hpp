@@ -9,6 +9,7 @@
 // Requires: nobody else uses the stack yet.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,10 @@
 #include <lamina/stack/work.hpp>
 
 namespace lamina::detail {
+
+// What layers are joined for: to work with them, and so what an earlier life left is put in order; or only to look at them
+// (check.hpp): nothing is put in order or refused.
+enum class joining : std::uint8_t { to_work, to_look };
 
 inline constexpr std::string_view work_name = "work";
 inline constexpr std::string_view incompat_name = "incompat";
@@ -74,7 +79,7 @@ template <class Core>
 // the work directory is the upper, or says that it is incompatible; exdev if it lies on another file system than the
 // upper.
 template <class Core>
-[[nodiscard]] result<void> open_work(Core& core) {
+[[nodiscard]] result<void> open_work(Core& core, joining why) {
     auto& upper = core.layers.upper();
     auto& tree = core.layers.work_tree();
     node const outer = core.layers.work_root();
@@ -91,10 +96,14 @@ template <class Core>
         LAMINA_TRY(core.claims.work, tree.claim(outer));
     }
     LAMINA_TRY(auto const found, tree.lookup(outer, work_name));
+    if (!found && why == joining::to_look)
+        return {};
     if (!found)
         LAMINA_CHECK(tree.create_directory_at(outer, work_name, 0700));
     LAMINA_TRY(core.work, tree.open_directory_at(outer, work_name));
     core.work_held = true;
+    if (why == joining::to_look)
+        return {};
     LAMINA_CHECK(judge_incompat(core));
 
     std::vector<std::string> left;
@@ -112,7 +121,8 @@ template <class Core>
 [[nodiscard]] result<void> ask_upper(Core& core) {
     auto& upper = core.layers.upper();
     if constexpr (requires { upper.probe(core.work); })
-        LAMINA_CHECK(upper.probe(core.work));
+        if (core.work_held)
+            LAMINA_CHECK(upper.probe(core.work));
     core.upper_able = upper.able();
     // The flag leaves a device behind; where that is no whiteout here, it is of no use.
     if (!core.upper_able.has(capability::whiteout_device))
@@ -178,7 +188,7 @@ template <class Core>
 
 // Whether the upper's index, if it has one, belongs to it and to the lowers. Errors: estale.
 template <class Core>
-[[nodiscard]] result<void> verify_index(Core& core, object_handle const& upper_root) {
+[[nodiscard]] result<void> verify_index(Core& core, object_handle const& upper_root, joining why) {
     auto& upper = core.layers.upper();
     auto& tree = core.layers.work_tree();
     auto const& layers = core.directory(entry_id::root).layers;
@@ -199,7 +209,8 @@ template <class Core>
     LAMINA_TRY(auto const owner, tree.get_xattr_at(opened, name_ref{}, mark_key(core, mark::upper_root)));
     if (!agrees(owner, upper_root, mark::handle_of::upper))
         return fail(errc::estale);
-    LAMINA_CHECK(sweep_index(core, opened));
+    if (why == joining::to_work)
+        LAMINA_CHECK(sweep_index(core, opened));
     core.index = held.take();
     core.index_held = true;
     return {};
@@ -207,13 +218,13 @@ template <class Core>
 
 // Makes the choice of policy::index. Requires: the roots are joined.
 template <class Core>
-[[nodiscard]] result<void> settle_index(Core& core) {
+[[nodiscard]] result<void> settle_index(Core& core, joining why) {
     auto& rules = core.rules;
     if (rules.index == indexing::off)
         return {};
-    auto const refuse = [&](error why) -> result<void> {
+    auto const refuse = [&](error cause) -> result<void> {
         if (rules.index == indexing::on)
-            return unexpected(why);
+            return unexpected(cause);
         rules.index = indexing::off;
         return {};
     };
@@ -231,8 +242,12 @@ template <class Core>
         if (handle && root)
             core.links.add(handle->file_system, root->id.device, number);
     }
-    if (auto verified = verify_index(core, *upper_root); !verified)
-        return verified.error() == errc::estale ? refuse(verified.error()) : verified;
+    if (auto verified = verify_index(core, *upper_root, why); !verified) {
+        core.foreign_index = verified.error() == errc::estale;
+        if (core.foreign_index && why == joining::to_look)
+            return {};
+        return core.foreign_index ? refuse(verified.error()) : verified;
+    }
     rules.index = indexing::on;
     core.links.on = true;
     return {};
@@ -271,20 +286,20 @@ template <class Core>
 }
 
 template <class Core>
-[[nodiscard]] result<void> join_layers(Core& core) {
+[[nodiscard]] result<void> join_layers(Core& core, joining why = joining::to_work) {
     if (core.layers.count() > no_layer)
         return fail(errc::e2big);
     if constexpr (Core::writable) {
-        LAMINA_CHECK(open_work(core));
+        LAMINA_CHECK(open_work(core, why));
         LAMINA_CHECK(ask_upper(core));
     }
     settle_policy(core);
     if constexpr (Core::writable)
-        if (core.rules.durable == durability::none && core.upper_able.has(capability::persistent_inodes))
+        if (why == joining::to_work && core.rules.durable == durability::none && core.upper_able.has(capability::persistent_inodes))
             LAMINA_CHECK(mark_volatile(core));
     LAMINA_CHECK(join_roots(core));
     if constexpr (Core::writable)
-        LAMINA_CHECK(settle_index(core));
+        LAMINA_CHECK(settle_index(core, why));
     return {};
 }
 

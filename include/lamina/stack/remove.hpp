@@ -139,11 +139,15 @@ template <class Core>
 
 template <class Core>
 [[nodiscard]] result<void> remove_tree(Core& core, entry_id directory, name_ref name) {
-    exclusive_lock const lock = core.enter();
-    if (!core.alive(directory))
-        return fail(errc::enoent);
-    LAMINA_TRY(entry_id const id, find_present(core, directory, name));
-    return take_away(core, directory, id);
+    {
+        exclusive_lock const lock = core.enter();
+        if (!core.alive(directory))
+            return fail(errc::enoent);
+        LAMINA_TRY(entry_id const id, find_present(core, directory, name));
+        if (core.at(id).is_directory())
+            return take_away(core, directory, id);
+    }
+    return remove(core, directory, name);
 }
 
 }  // namespace lamina::detail
