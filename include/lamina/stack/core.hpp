@@ -53,6 +53,8 @@ struct upper_claims<Layers, std::enable_if_t<claims_directories<typename Layers:
 template <class Core>
 void close_volatile(Core& core);
 template <class Core>
+void fill_by_listing(Core& core, entry_id directory);
+template <class Core>
 result<void> settle_identity(Core& core, entry_id id, attributes const& found);
 
 template <class Layers>

@@ -38,6 +38,7 @@ struct layer_node {
 struct directory_part {
     child_table children;
     std::atomic<bool> complete{false};  // every name of every layer has an entry here
+    std::uint32_t searches = 0;         // for names in it, before it was complete
     bool opaque = false;                // the upper's directory is marked opaque
     bool impure = false;                // the upper's directory is marked so: something in it may have a mark of its origin
     std::vector<layer_node> layers;     // top first; never empty

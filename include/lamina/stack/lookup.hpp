@@ -10,6 +10,8 @@
 // whiteout/rules.hpp.
 #pragma once
 
+#include <bit>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -263,9 +265,19 @@ void resolve_directory(Core& core, entry_id id, search<Core>& found) {
 // if the directory is complete and has no such name. Requires: tree lock, exclusive; `parent` alive.
 template <class Core>
 [[nodiscard]] result<entry_id> find_child(Core& core, entry_id parent, name_ref name) {
-    auto const cached = find_cached(core, parent, name);
+    auto cached = find_cached(core, parent, name);
     if (cached.known)
         return cached.id;
+    if (directory_part& part = core.directory(parent); cached.id == entry_id::none && part.layers.size() > 1) {
+        // Where names are asked for one after the other, to read what there is costs less than to ask all layers for each.
+        constexpr std::uint32_t first = 4;
+        if (++part.searches >= first && std::has_single_bit(part.searches)) {
+            fill_by_listing(core, parent);
+            cached = find_cached(core, parent, name);
+            if (cached.known)
+                return cached.id;
+        }
+    }
     search<Core> layers(core);
     LAMINA_CHECK(layers.run(parent, name));
     bool const met = cached.id != entry_id::none;

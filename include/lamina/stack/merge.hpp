@@ -6,6 +6,8 @@
 // Requires throughout: the tree lock, exclusive.
 #pragma once
 
+#include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,7 +20,8 @@ namespace lamina::detail {
 template <class Core>
 class merge {
 public:
-    merge(Core& core, entry_id parent) : core_(core), parent_(parent) {}
+    // Reads `most` names at most, of all layers together; then nothing that was met is wrong, but it is not all.
+    merge(Core& core, entry_id parent, std::uint64_t most) : core_(core), parent_(parent), left_(most) {}
 
     result<void> run() {
         auto& part = core_.directory(parent_);
@@ -26,6 +29,8 @@ public:
         // By index: a search for an unknown type may not change the layers, but nothing here may depend on that.
         for (std::size_t i = 0; i < part.layers.size(); ++i)
             LAMINA_CHECK(take_layer(part.layers[i]));
+        if (gave_up_)
+            return {};
         std::erase_if(arrived_, [&](entry_id id) { return core_.at(id).is(fact::negative); });
         part.order.clear();
         part.children.for_each([&](entry_id child) { core_.at(child).clear(fact::listed); });
@@ -37,9 +42,16 @@ public:
     }
 
 private:
+    // Top first, and not one after a layer that was not read to its end: so a name is always met where it shows.
     result<void> take_layer(layer_node place) {
+        if (gave_up_)
+            return {};
         deleted_.clear();
         LAMINA_CHECK(core_.layers.list(place.layer, place.at, place.xattr_whiteouts, [&](layer_entry const& found) {
+            if (left_-- == 0) {
+                gave_up_ = true;
+                return false;
+            }
             // Within one layer a name beats a whiteout of the same name, whichever is listed first.
             if (found.whiteout)
                 deleted_.emplace_back(found.entry.name);
@@ -47,6 +59,8 @@ private:
                 meet(place.layer, found.entry);
             return true;
         }));
+        if (gave_up_)
+            return {};  // the name itself may stand in the rest
         for (auto const& name : deleted_)
             meet_whiteout(place.layer, name);
         return {};
@@ -90,6 +104,8 @@ private:
 
     Core& core_;
     entry_id parent_;
+    std::uint64_t left_;
+    bool gave_up_ = false;
     std::vector<entry_id> arrived_;
     std::vector<std::string> deleted_;
 };
@@ -99,7 +115,16 @@ template <class Core>
 [[nodiscard]] result<void> complete(Core& core, entry_id parent) {
     if (core.directory(parent).complete)
         return {};
-    return merge<Core>(core, parent).run();
+    return merge<Core>(core, parent, std::numeric_limits<std::uint64_t>::max()).run();
+}
+
+// The same, if it promises to cost less than the searches that were made in the directory so far: about as many names
+// are read in the time of one lookup. What fails is searched for name by name, and will tell.
+template <class Core>
+void fill_by_listing(Core& core, entry_id directory) {
+    directory_part const& part = core.directory(directory);
+    constexpr std::uint64_t names_per_lookup = 8;
+    (void)merge<Core>(core, directory, names_per_lookup * part.searches * part.layers.size()).run();
 }
 
 // The names of a directory as a snapshot that all handles share until a name comes or goes.
