@@ -260,7 +260,7 @@ template <class Core>
     root.directory = new directory_part;
     root.put(fact::in_upper, Core::writable);
     bool numbered = false;
-    for (std::size_t i = Core::writable ? 0 : 1; i < core.layers.count(); ++i) {
+    for (std::size_t i = Core::writable ? 0 : 1; i < core.layers.merged_count(); ++i) {
         auto const number = static_cast<layer_number>(i);
         node const at = core.layers.root(number);
         core.layers.retain(number, at);
