@@ -182,21 +182,30 @@ TEST_CASE("a file without a name is there once its name is") {
     CHECK(losses(disk, disk_order::weak) == outcomes{"", "f=data"});
 }
 
-TEST_CASE("a link to a special file is flushed with the directory that names it") {
+TEST_CASE("what has no descriptor is flushed with everything, or by what a journal has behind it") {
     memory_tree tree;
     disk_type disk{tree};
     disk.create_symlink("to", "l").value();
-    disk.owner("l", 7, 8, links::no_follow).value();
     disk.sync_directory(disk.root()).value();
-    auto const now = disk.history().now();
-    std::size_t seen = 0;
-    disk.history().for_each_loss(disk_order::weak, now, now, {}, [&](disk_image const& left, std::size_t) {
-        memory_tree survivor;
-        write_disk(left, survivor).value();
-        CHECK(survivor.symlink_status("l").value().uid == 7);
-        ++seen;
-    });
-    CHECK(seen == 1);
+    disk.owner("l", 7, 8, links::no_follow).value();
+    auto const owners = [&](disk_order order) {
+        std::set<user_id> all;
+        auto const now = disk.history().now();
+        disk.history().for_each_loss(order, now, now, {}, [&](disk_image const& left, std::size_t) {
+            memory_tree survivor;
+            write_disk(left, survivor).value();
+            all.insert(survivor.symlink_status("l").value().uid);
+        });
+        return all;
+    };
+    disk.sync_directory(disk.root()).value();
+    CHECK(owners(disk_order::journal) == std::set<user_id>{0, 7});
+    disk.create_directory("d").value();
+    disk.sync_directory(disk.root()).value();
+    CHECK(owners(disk_order::journal) == std::set<user_id>{7});
+    CHECK(owners(disk_order::weak) == std::set<user_id>{0, 7});
+    disk.sync_all().value();
+    CHECK(owners(disk_order::weak) == std::set<user_id>{7});
 }
 
 TEST_CASE("what a loss of nothing leaves is what the backend holds") {

@@ -11,7 +11,8 @@
 //
 // With all of them data is kept or lost block by block, in any subset, until its file is flushed; the size that a write
 // has given the file for itself; data that is lost reads as zeros, or as what was there. A flush of data only makes sure
-// data and size. A symbolic link, device, fifo or socket cannot be flushed: a flush of a directory that names it does it.
+// data and size. What has no descriptor, as a symbolic link or a device, cannot be flushed by itself: its attributes are
+// sure after a flush of everything, or of something that a journal has behind them.
 //
 // The initial attributes of an object are there with its name. Times that the file system sets by itself are not
 // followed, those that a caller sets are.
@@ -117,8 +118,7 @@ enum class flush_scope : std::uint8_t { data, everything, names, all };
 
 struct disk_flush {
     flush_scope scope;
-    object_number object = no_object;           // the file, or the directory of `names`
-    std::vector<object_number> cannot_flush{};  // of `names`: the objects in it that cannot be flushed by themselves
+    object_number object = no_object;  // the file, or the directory of `names`
 };
 
 // How many states are tried where there are many. Deterministic: the same history gives the same states.
@@ -254,10 +254,7 @@ inline void disk_history::flush_object(disk_order order, disk_flush const& flush
             continue;
         auto const about = std::visit([](auto const& c) { return c.object; }, *change);
         bool const is_name = std::holds_alternative<name_changed>(*change);
-        bool const of_special = std::find(flush.cannot_flush.begin(), flush.cannot_flush.end(), about) !=
-                                flush.cannot_flush.end();
-        bool const covered = about == flush.object && (flush.scope != flush_scope::data || !is_about_attributes(*change));
-        if (!covered && !(of_special && !is_name))
+        if (about != flush.object || (flush.scope == flush_scope::data && is_about_attributes(*change)))
             continue;
         kept[i] = true;
         if (!is_name || order == disk_order::torn)

@@ -109,17 +109,10 @@ private:
 
     template <class B>
     void flushed(B& backend, call const& c) {
-        if (c.what == primitive::sync_all) {
+        if (c.what == primitive::sync_all)
             history.add({flush_scope::all});
-            return;
-        }
-        disk_flush flush{flush_scope::names, number_of(backend, c.directory, name_ref{})};
-        if (auto const* const directory = known(flush.object); directory != nullptr)
-            for (auto const& [name, number] : directory->names)
-                if (auto const* const object = known(number);
-                    object != nullptr && object->type != file_type::regular && object->type != file_type::directory)
-                    flush.cannot_flush.push_back(number);
-        history.add(std::move(flush));
+        else
+            history.add({flush_scope::names, number_of(backend, c.directory, name_ref{})});
     }
 
     template <class B>
