@@ -136,7 +136,8 @@ public:
         auto times = time_change::both(from_.atime, from_.mtime);
         if (changes_data())
             times.modification = time_change::action::now;
-        return copy_->set_times(times);
+        LAMINA_CHECK(copy_->set_times(times));
+        return is_to_be_flushed() ? copy_->sync(sync_kind::everything) : result<void>();
     }
 
     // Steps 8 and 9, at the name that the entry has by now. The copy, open for reading and writing, goes to `opened`,
@@ -213,6 +214,12 @@ private:
     // Whether the copy is not to hold what the original holds. Also where it is only cut, for a truncation that
     // follows: truncating it to the size that it has already would not show.
     [[nodiscard]] bool changes_data() const noexcept { return content_ || size_ < from_.size; }
+
+    // Step 7. A journal keeps metadata in order by itself, and a clone is metadata: only the order of data and names
+    // has to be made.
+    [[nodiscard]] bool is_to_be_flushed() const noexcept {
+        return flushes_names(core_) || (flushes_data(core_) && size_ != 0 && !shell_ && !shared_);
+    }
 
     result<void> make() {
         auto& upper = core_.layers.upper();
@@ -339,7 +346,7 @@ template <class Core>
         return {};
     }
     if (core.in_upper(id))
-        return fill_data(core, lock, id, limit);
+        return fill_data(core, lock, id);
     if (e.directory != nullptr)
         return ensure_upper_directory(core, id);
     LAMINA_CHECK(ensure_upper_directory(core, e.parent));

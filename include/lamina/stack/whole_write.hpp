@@ -67,7 +67,7 @@ public:
         result<void> done = make(place.directory, built, mode);
         if (done)
             done = paths::write_all_at(*file_, std::as_bytes(std::span(content)), 0);
-        if (done)
+        if (done && (!content.empty() || flushes_names(core_)))
             done = file_->sync(sync_kind::everything);
         lock.lock();
         if (!named_)
@@ -75,7 +75,7 @@ public:
         if (!done)
             return unexpected(done.error().in_layer(0));
         LAMINA_CHECK(create_in(core_, directory_, name_, file_type::regular,
-                               [&](node at, name_ref as) { return publish(at, as, built); }));
+                               [&](node at, name_ref as) { return publish(at, as, built); }, origin_of_object::flushed));
         return true;
     }
 
@@ -104,8 +104,11 @@ private:
         if constexpr (makes_unnamed_files<upper_type>)
             if (!named_)
                 return core_.layers.upper().publish_at(*file_, at, as);
-        if (at != core_.work)
-            LAMINA_CHECK(inherit(core_, directory_, built.name(), file_type::regular));
+        if (at != core_.work) {
+            LAMINA_TRY(bool const inherits, inherit(core_, directory_, built.name(), file_type::regular));
+            if (inherits)
+                LAMINA_CHECK(flush_object(core_, core_.work, built.name(), file_type::regular));
+        }
         return built.publish(at, as);
     }
 

@@ -177,12 +177,10 @@ public:
     disk_writer(disk_image const& image, B& into) : image_(image), into_(into) {}
 
     [[nodiscard]] result<void> run() {
-        LAMINA_CHECK(begin(image_.root, into_.root()));
+        // The visible tree first: a directory that a loss has left two names is what it is there.
+        LAMINA_CHECK(make_all(image_.root, into_.root()));
         if constexpr (has_work_area<B>)
-            LAMINA_CHECK(begin(image_.work, into_.work_root()));
-        for (std::size_t next = 0; next < directories_.size(); ++next)
-            for (auto const& [name, number] : image_.objects.at(directories_[next].number).names)
-                LAMINA_CHECK(make(directories_[next].at.get(), name_ref(name), number));
+            LAMINA_CHECK(make_all(image_.work, into_.work_root()));
         // Last, since names that are made move a directory's times.
         for (auto const& place : directories_)
             LAMINA_CHECK(dress(place.at.get(), name_ref{}, image_.objects.at(place.number)));
@@ -190,9 +188,13 @@ public:
     }
 
 private:
-    [[nodiscard]] result<void> begin(object_number number, node at) {
-        if (image_.objects.contains(number))
-            directories_.push_back({node_guard<B>::share(into_, at), number});
+    [[nodiscard]] result<void> make_all(object_number top, node at) {
+        if (!image_.objects.contains(top))
+            return {};
+        std::size_t next = directories_.size();
+        for (directories_.push_back({node_guard<B>::share(into_, at), top}); next < directories_.size(); ++next)
+            for (auto const& [name, number] : image_.objects.at(directories_[next].number).names)
+                LAMINA_CHECK(make(directories_[next].at.get(), name_ref(name), number));
         return {};
     }
     [[nodiscard]] result<void> make(node directory, name_ref name, object_number number) {
@@ -201,7 +203,7 @@ private:
             return fail(errc::eio, operation::create);
         disk_object const& object = found->second;
         if (auto const first = made_.find(number); first != made_.end()) {
-            // A directory has one name; where a power loss has left it two, the first that is met stays.
+            // A directory has one name, as a repair of the file system would see to: the first that is met.
             if (object.type == file_type::directory)
                 return {};
             return into_.link_at(first->second.first, first->second.second, directory, name);
