@@ -6,47 +6,19 @@
 //   ordered, weak        names and attributes may be missing; but what was copied or written as a whole file is old or
 //                        new, whole. A clone and a file's size alone are metadata, which is not flushed.
 //   strict, weak         before or after; once the operation has returned: after, also where renames are torn
-//   none                 refused, for the mark is there before anything else is lost (power_loss_none.cpp)
 //
-// LAMINA_LOSS_SAMPLES: how many random subsets are tried where there are too many to try them all; 24 unless given.
-#include "../model/limited.hpp"
-#include "views.hpp"
+// Whole lives of a stack, handles and durability::none: power_loss_lives.cpp.
+#include "lossy.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 #include <map>
 #include <string>
-#include <vector>
-
-#include <lamina/backend/adapt/lossy_disk.hpp>
 
 #include "catch.hpp"
 
 namespace {
 
 using namespace scenes;
-using disk_type = lossy_disk<memory_tree&>;
-using tree_type = model::limited<disk_type&>;
-using tested_overlay = decltype(stack(std::declval<tree_type&>(), std::declval<memory_tree&>(), policy()));
-
-struct lossy_configuration : configuration {
-    capabilities missing;
-    bool flushes_content = false;  // all that it copies, and no whiteout is a file that could lose its mark
-};
-std::vector<lossy_configuration> configurations(durability durable) {
-    policy plain;
-    plain.durable = durable;
-    policy shells = plain, aufs = plain;
-    shells.metacopy = metacopies::on;
-    aufs.format = whiteout_format::aufs;
-    auto const clone = capability::clone;
-    return {{{"copies", plain}, clone, true},
-            {{"clones", plain}, {}},
-            {{"temporaries with names", plain}, clone | capability::unnamed_files, true},
-            {{"whiteouts by attribute", plain}, clone | capability::whiteout_device},
-            {{"metacopy", shells}, clone},
-            {{"aufs", aufs}, clone}};
-}
 
 // Without rename_flags::whiteout a replaced name takes two steps: between them the old name shows what lies below.
 bool takes_several_steps(lossy_configuration const& config, std::string const& scene) {
@@ -54,11 +26,6 @@ bool takes_several_steps(lossy_configuration const& config, std::string const& s
                      scene == "rename a lower directory onto an emptied one";
     return (two && config.missing.has(capability::whiteout_device)) ||
            scenes::takes_several_steps(config, scene);
-}
-
-loss_limits limits() {
-    char const* const samples = std::getenv("LAMINA_LOSS_SAMPLES");
-    return {.exhaustive_up_to = 6, .samples = samples != nullptr ? std::strtoul(samples, nullptr, 10) : 24};
 }
 
 // One operation on a disk on which everything before it is sure.
