@@ -57,6 +57,9 @@ public:
         LAMINA_CHECK(ensure_upper_directory(core_, from_dir_));
         LAMINA_CHECK(ensure_upper_directory(core_, to_dir_));
         LAMINA_CHECK(judge_new_name(core_, to_));
+        LAMINA_CHECK(leaving_name<Core>().note(core_, source_));
+        if (exchange_)
+            LAMINA_CHECK(leaving_name<Core>().note(core_, target_));
         // What has an origin may move into either.
         if (core_.directory(from_dir_).impure)
             LAMINA_CHECK(mark_impure(core_, to_dir_));
