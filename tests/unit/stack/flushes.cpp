@@ -75,6 +75,12 @@ std::vector<operation_flushes> operations() {
         {"copy up an empty file", [](tested& t) { opened(t, "d/nothing"); }, 0, 2},
         {"copy up a file in two new directories", [](tested& t) { opened(t, "new/parent/f"); }, 1, 8},
         {"copy up one of several names", [](tested& t) { opened(t, "d/linked"); }, 1, 5},
+        {"copy up two of several names",
+         [](tested& t) {
+             opened(t, "d/linked");
+             opened(t, "d/linked_too");
+         },
+         1, 8},
         {"change the mode of a lower file", [](tested& t) { t.permissions("d/f", 0600).value(); }, 1, 3},
         {"change the mode of a lower file, metadata only", [](tested& t) { t.permissions("d/f", 0600).value(); }, 0, 3,
          metacopies::on},
