@@ -17,10 +17,10 @@
 
 namespace lamina::detail {
 
-// Makes a visible regular file hold exactly `content`; the new file has the old one's attributes, but for the
-// modification time.
-template <class Core>
-[[nodiscard]] result<bool> replace_content(Core& core, entry_id directory, name_ref name, std::string_view content) {
+// Makes a visible regular file hold exactly `content`, which may be a built_file; the new file has the old one's
+// attributes, but for the modification time.
+template <class Core, class Content>
+[[nodiscard]] result<bool> replace_content(Core& core, entry_id directory, name_ref name, Content&& content) {
     if (!flushes_data(core))
         return false;
     exclusive_lock lock = core.enter();
@@ -34,7 +34,7 @@ template <class Core>
     if ((core.in_upper(id) && from.nlink > 1) || e.is(fact::grouped))
         return false;
     LAMINA_CHECK(ensure_upper_directory(core, directory));
-    file_copy_up<Core> copy(core, id, from, content);
+    file_copy_up<Core> copy(core, id, from, std::forward<Content>(content));
     LAMINA_CHECK(copy.open());
     lock.unlock();
     result<void> done = copy.build();
@@ -78,6 +78,12 @@ public:
                                [&](node at, name_ref as) { return publish(at, as, built); }, origin_of_object::flushed));
         return true;
     }
+    [[nodiscard]] result<void> publish(built_file<Core>& file) {
+        exclusive_lock const lock = core_.enter();
+        LAMINA_CHECK(create_in(core_, directory_, name_, file_type::regular,
+                               [&](node at, name_ref as) { return publish(at, as, file.name); }, origin_of_object::flushed));
+        return {};
+    }
 
 private:
     // In the directory itself if it can be without a name there: then the file system lets it take after the directory.
@@ -102,7 +108,7 @@ private:
     // `at` is the directory, or the work directory if a whiteout is to be replaced.
     result<void> publish(node at, name_ref as, temporary<Core>& built) {
         if constexpr (makes_unnamed_files<upper_type>)
-            if (!named_)
+            if (file_ && !named_)
                 return core_.layers.upper().publish_at(*file_, at, as);
         if (at != core_.work) {
             LAMINA_TRY(bool const inherits, inherit(core_, directory_, built.name(), file_type::regular));
