@@ -1,5 +1,5 @@
-// Every operation, with a power loss at each of its points: for each part of what was not flushed that a file system may
-// have lost, a new overlay over the rest shows the view from before or from after (lossy_disk.hpp; the rules of the
+// Every operation, with a power loss at each of its points: for each part of what was not flushed that a file system
+// may have lost, a new overlay over the rest shows the view from before or from after (lossy_disk.hpp; the rules of the
 // losses are in disk_history.hpp).
 //
 //   ordered, a journal   before or after; a write in place leaves what the disk gives of it
@@ -131,7 +131,8 @@ TEST_CASE("[power.1] ordered, on a journal: a power loss shows each operation as
             performed run(config, scene);
             auto const file = written_in_place(scene.name);
             tried += run.losses(disk_order::journal, 0, config.rules, [&](std::string const& found) {
-                return without(found, file) == without(run.before, file) || without(found, file) == without(run.after, file);
+                return without(found, file) == without(run.before, file) ||
+                       without(found, file) == without(run.after, file);
             });
         }
     CHECK(tried != 0);

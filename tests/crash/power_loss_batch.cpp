@@ -1,4 +1,5 @@
-// Files that are written in a batch, failed, killed and with power losses: one flush for all, and each is old or new, whole.
+// Files that are written in a batch, failed, killed and with power losses: one flush for all, and each is old or new,
+// whole.
 #include "lossy.hpp"
 
 #include <map>
@@ -16,8 +17,10 @@ using namespace scenes;
 
 // What the batch writes: new files, over files of either layer, over a whiteout, one through a link, one twice.
 std::vector<std::pair<char const*, std::string>> writes() {
-    return {{"dir/file", "batch 1"},         {"new", std::string(9000, 'n')}, {"dir/sub/fresh", "batch 2"}, {"gone", "batch 3"},
-            {"changed", ""},                 {"dir/link", "batch 4"},         {"shell", "batch 5"},         {"other", "first"},
+    return {{"dir/file", "batch 1"},      {"new", std::string(9000, 'n')},
+            {"dir/sub/fresh", "batch 2"}, {"gone", "batch 3"},
+            {"changed", ""},              {"dir/link", "batch 4"},
+            {"shell", "batch 5"},         {"other", "first"},
             {"other", "batch 6"}};
 }
 
@@ -142,7 +145,7 @@ TEST_CASE("[batch.5] many files take one flush, few one each") {
     CHECK(flushes(50) == 1);
 }
 
-TEST_CASE("[batch.6] after a power loss in a batch each file is old or new, whole; on a journal the first so many are new") {
+TEST_CASE("[batch.6] after a power loss in a batch each file is old or new; on a journal the first so many are new") {
     std::size_t tried = 0;
     for (auto const durable : {durability::ordered, durability::strict})
         for (auto const metacopy : {metacopies::automatic, metacopies::on}) {

@@ -1,5 +1,5 @@
-// Power losses while hard links of a lower are copied up, linked, renamed and removed, with the index (stack/index.hpp):
-// every name shows the same content and the count of all names, as before or as after.
+// Power losses while hard links of a lower are copied up, linked, renamed and removed, with the index
+// (stack/index.hpp): every name shows the same content and the count of all names, as before or as after.
 #include "lossy.hpp"
 
 #include <algorithm>

@@ -44,7 +44,8 @@ std::vector<handle_scene> through_handles() {
         {"mode of a lower file",
          [](tested_overlay& t) { t.open("dir/file", open_flags::read).value().set_mode(0600).value(); }},
         {"owner", [=](tested_overlay& t) { opened(t, "other").set_owner(3, 4).value(); }},
-        {"attribute", [=](tested_overlay& t) { opened(t, "shell").set_xattr("user.a", "b", xattr_flags::none).value(); }},
+        {"attribute",
+         [=](tested_overlay& t) { opened(t, "shell").set_xattr("user.a", "b", xattr_flags::none).value(); }},
         {"copy a range",
          [=](tested_overlay& t) {
              auto to = opened(t, "new");
@@ -156,9 +157,9 @@ TEST_CASE("[power.7] strict: after each of many operations, that one and all bef
         std::string const now = picture(root);
         auto const point = disk.history().now();
         for (auto const order : {disk_order::journal, disk_order::weak, disk_order::torn})
-            tried += disk.history().for_each_loss(order, point, point, limits(), [&](disk_image const& left, std::size_t) {
-                CHECK(seen(left, below, rules) == now);
-            });
+            tried += disk.history().for_each_loss(
+                order, point, point, limits(),
+                [&](disk_image const& left, std::size_t) { CHECK(seen(left, below, rules) == now); });
     }
     CHECK(tried != 0);
     WARN(tried << " states tried");
@@ -205,10 +206,11 @@ TEST_CASE("[power.8] none: what was not closed in order is refused, whatever is 
         });
         tried += history.for_each_loss(order, opened, closing, limits(),
                                        [&](disk_image const& left, std::size_t) { CHECK(shown(left).empty()); });
-        tried += history.for_each_loss(order, closing, history.now(), limits(), [&](disk_image const& left, std::size_t) {
-            auto const found = shown(left);
-            CHECK((found.empty() || found == after));
-        });
+        tried += history.for_each_loss(order, closing, history.now(), limits(),
+                                       [&](disk_image const& left, std::size_t) {
+                                           auto const found = shown(left);
+                                           CHECK((found.empty() || found == after));
+                                       });
     }
     CHECK(view(tree, below, with(durability::ordered)) == after);
     CHECK(tried != 0);

@@ -48,7 +48,8 @@ inline std::string view(memory_tree& scratch, memory_tree& below, policy const& 
 inline bool takes_several_steps(configuration const& c, std::string const& scene) {
     static std::string const names[] = {"remove a whole tree", "remove an emptied directory",
                                         "rename a new directory onto a lower one"};
-    return c.rules.format == whiteout_format::aufs && std::find(std::begin(names), std::end(names), scene) != std::end(names);
+    return c.rules.format == whiteout_format::aufs &&
+           std::find(std::begin(names), std::end(names), scene) != std::end(names);
 }
 
 }  // namespace scenes

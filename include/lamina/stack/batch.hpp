@@ -1,5 +1,5 @@
-// Whole files written together, with one flush for all of them. A flush for each is most of what durability::ordered costs
-// where many small files are written, as when an image is unpacked.
+// Whole files written together, with one flush for all of them. A flush for each is most of what durability::ordered
+// costs where many small files are written, as when an image is unpacked.
 //
 //     auto batch = root.batch();
 //     batch.write("etc/hostname", "sandbox\n").value();

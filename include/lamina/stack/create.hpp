@@ -89,8 +89,8 @@ void drop_aufs_whiteout(Core& core, node directory, name_ref name) {
     (void)core.layers.upper().remove_at(directory, std::string(mark::aufs_prefix).append(name.text));
 }
 
-// Whether what gets a name is a new object, which takes after its directory, one whose maker has flushed it, or one that
-// has a name elsewhere already.
+// Whether what gets a name is a new object, which takes after its directory, one whose maker has flushed it, or one
+// that has a name elsewhere already.
 enum class origin_of_object : std::uint8_t { here, flushed, elsewhere };
 
 // Makes something that is no directory: `make(directory, name)` makes it in the upper.

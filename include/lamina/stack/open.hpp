@@ -68,8 +68,8 @@ template <class Core>
                 LAMINA_CHECK(opened.sync(sync_kind::everything));
             return opened;
         }
-        // Cut already, if there was anything to cut; an empty file is modified by this too. If that fails, the times are
-        // all that is wrong, and the copy is published.
+        // Cut already, if there was anything to cut; an empty file is modified by this too. If that fails, the times
+        // are all that is wrong, and the copy is published.
         if (has(flags, open_flags::truncate))
             (void)copy->resize(0);
         // The copy is open already; and a file that was cut for this must not be left so by an open that fails.

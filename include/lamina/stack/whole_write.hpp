@@ -74,18 +74,21 @@ public:
             built.published();  // there is nothing to delete yet
         if (!done)
             return unexpected(done.error().in_layer(0));
-        LAMINA_CHECK(create_in(core_, directory_, name_, file_type::regular,
-                               [&](node at, name_ref as) { return publish(at, as, built); }, origin_of_object::flushed));
+        LAMINA_CHECK(create(built));
         return true;
     }
     [[nodiscard]] result<void> publish(built_file<Core>& file) {
         exclusive_lock const lock = core_.enter();
-        LAMINA_CHECK(create_in(core_, directory_, name_, file_type::regular,
-                               [&](node at, name_ref as) { return publish(at, as, file.name); }, origin_of_object::flushed));
-        return {};
+        return create(file.name);
     }
 
 private:
+    // Requires: tree lock, exclusive.
+    result<void> create(temporary<Core>& built) {
+        auto const make = [&](node at, name_ref as) { return publish(at, as, built); };
+        LAMINA_CHECK(create_in(core_, directory_, name_, file_type::regular, make, origin_of_object::flushed));
+        return {};
+    }
     // In the directory itself if it can be without a name there: then the file system lets it take after the directory.
     result<void> make(node directory, temporary<Core> const& built, mode_bits mode) {
         auto& upper = core_.layers.upper();

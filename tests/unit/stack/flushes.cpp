@@ -1,4 +1,5 @@
-// How many flushes an operation waits for. The table is that of docs/crashes.md: a number here and there change together.
+// How many flushes an operation waits for. The table is that of docs/crashes.md: a number here and there change
+// together.
 #include "catch.hpp"
 
 #include <functional>
@@ -46,7 +47,8 @@ memory_tree lower_tree() {
     t.owner("d/owned_link", 3, 4, links::no_follow).value();
     return t;
 }
-// Directories that the operations need are in the upper, a whiteout is at hand, and a file is a shell where that may be.
+// Directories that the operations need are in the upper, a whiteout is at hand, and a file is a shell where that may
+// be.
 void prepare(tested& root) {
     root.permissions("d", 0755).value();
     root.remove("emptied/x").value();

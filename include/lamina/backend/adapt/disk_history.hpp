@@ -3,16 +3,17 @@
 // A change is one effect of one primitive on one object. It is sure once a flush has covered it, and until then it may
 // be lost. Which of the changes that are not sure can be lost without the others is what file systems differ in:
 //
-//   journal   ext4, xfs. Metadata is kept as a prefix of what was done, whole primitives at a time. To flush a file or a directory
-//             makes sure every change of metadata up to the last one that touched it, its name and all that was before included.
-//   weak      No order among primitives; each is kept or lost for itself. To flush a file makes sure its data, size, attributes
-//             and extended attributes, but not its name; to flush a directory, its attributes and the names in it.
+//   journal   ext4, xfs. Metadata is kept as a prefix of what was done, whole primitives at a time. To flush a file
+//             or a directory makes sure every change of metadata up to the last one that touched it, its name included.
+//   weak      No order among primitives; each is kept or lost for itself. To flush a file makes sure its data, size,
+//             attributes and extended attributes, but not its name; to flush a directory, its attributes and the names
+//             in it.
 //   torn      As weak, and a rename between two directories is two changes: either name is kept or lost for itself.
 //
-// With all of them data is kept or lost block by block, in any subset, until its file is flushed; the size that a write
-// has given the file for itself; data that is lost reads as zeros, or as what was there. A flush of data only makes sure
-// data and size. What has no descriptor, as a symbolic link or a device, cannot be flushed by itself: its attributes are
-// sure after a flush of everything, or of something that a journal has behind them.
+// With all of them data is kept or lost block by block, in any subset, until its file is flushed; the size that a
+// write has given the file for itself; data that is lost reads as zeros, or as what was there. A flush of data only
+// makes sure data and size. What has no descriptor, as a symbolic link or a device, cannot be flushed by itself: its
+// attributes are sure after a flush of everything, or of something that a journal has behind them.
 //
 // The initial attributes of an object are there with its name. Times that the file system sets by itself are not
 // followed, those that a caller sets are.
@@ -153,8 +154,9 @@ public:
         records_.clear();
     }
 
-    // Calls `visit(disk_image const&, std::size_t point)` for what a power loss between the points `first` and `last` may
-    // leave, each state once, and returns how many there were. `point` is where in the history the state was met first.
+    // Calls `visit(disk_image const&, std::size_t point)` for what a power loss between the points `first` and `last`
+    // may leave, each state once, and returns how many there were. `point` is where in the history the state was met
+    // first.
     template <class Visit>
     std::size_t for_each_loss(disk_order order, std::size_t first, std::size_t last, loss_limits limits,
                               Visit&& visit) const;

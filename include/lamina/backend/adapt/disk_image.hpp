@@ -61,7 +61,8 @@ struct disk_object {
         if (to < size) {
             blocks.erase(blocks.lower_bound((to + block_size - 1) / block_size), blocks.end());
             if (auto const last = blocks.find(to / block_size); last != blocks.end())
-                std::fill(last->second.begin() + static_cast<std::ptrdiff_t>(to % block_size), last->second.end(), '\0');
+                last->second.replace(static_cast<std::size_t>(to % block_size), std::string::npos,
+                                     block_size - to % block_size, '\0');
         }
         size = to;
     }

@@ -11,9 +11,9 @@
 //         ... what does it show? ...
 //     });
 //
-// Requires: the wrapped backend gives no inode number twice (a memory tree does not), and is changed through this alone.
-// Bytes that one file takes from another are read back: a handle that cannot be read refuses it (eopnotsupp), and the
-// caller writes them.
+// Requires: the wrapped backend gives no inode number twice (a memory tree does not), and is changed through this
+// alone. Bytes that one file takes from another are read back: a handle that cannot be read refuses it (eopnotsupp),
+// and the caller writes them.
 //
 // Concurrency: changes and flushes come one at a time, under one mutex, so that their order is known. What asks for the
 // history must not run beside changes.
@@ -223,7 +223,8 @@ private:
         attributes_now(number, *now, c.what == primitive::file_set_times);
         // Set again where it had just been set: the file system takes it away with data and owner.
         if (c.what != primitive::file_set_mode && c.what != primitive::file_set_times)
-            if (auto const* const object = known(number); object != nullptr && object->xattrs.contains(xattr::file_capability))
+            if (auto const* const object = known(number);
+                object != nullptr && object->xattrs.contains(xattr::file_capability))
                 changed(xattr_changed{number, std::string(xattr::file_capability), std::nullopt});
         return answer;
     }
@@ -259,7 +260,8 @@ template <class B>
 class lossy_disk : public forwarding<lossy_disk<B>, held<B>, detail::records_changes> {
     using base = forwarding<lossy_disk<B>, held<B>, detail::records_changes>;
     using backend = std::remove_reference_t<B>;
-    static_assert(writable_backend<backend>, "lamina::lossy_disk: a backend that cannot be written has nothing to lose");
+    static_assert(writable_backend<backend>,
+                  "lamina::lossy_disk: a backend that cannot be written has nothing to lose");
 
 public:
     // What the backend holds already is on the disk. Where it cannot be read, the disk begins empty; `known()` tells.
