@@ -49,6 +49,7 @@ struct performed {
         returned = disk.history().now();
         bool const refused = !outcome && outcome.error() == errc::exdev;  // aufs has no redirects
         REQUIRE((outcome.has_value() || refused));
+        CHECK(left_in_work(tree) <= 1);  // a whiteout to be linked from
         after = picture(root);
     }
 

@@ -200,6 +200,7 @@ template <class Core>
     LAMINA_CHECK(flush_names(core, place.directory));
     if (place.over_whiteout && aufs)
         drop_aufs_whiteout(core, place.directory, name);
+    discard_replaced(core);
     return {};
 }
 
