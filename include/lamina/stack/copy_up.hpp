@@ -44,6 +44,13 @@ enum class wanted : std::uint8_t { metadata, data };
 
 inline constexpr std::uint64_t all_data = std::numeric_limits<std::uint64_t>::max();
 
+// A file in the work directory that holds its content already, and all of it is on the disk.
+template <class Core>
+struct built_file {
+    temporary<Core> name;
+    std::uint64_t size;
+};
+
 // The copy of one regular file: made in two halves, the first without any lock.
 template <class Core>
 class file_copy_up {
@@ -54,15 +61,7 @@ public:
     // Requires: tree lock, exclusive; a visible regular file of a lower. Marks the entry. At most `limit` bytes will be
     // copied; a shell gets none, and the mark that its data lies below.
     file_copy_up(Core& core, entry_id id, attributes const& from, std::uint64_t limit, bool shell)
-        : core_(core), id_(id), from_(from), place_(core.where(id)), name_(core.at(id).name()),
-          size_(std::min(from.size, limit)), shell_(shell), temporary_(core) {
-        core_.layers.retain(place_.layer, place_.directory);
-        core_.at(id_).set(fact::copying);
-        if (core_.at(id_).is(fact::grouped) && !core_.in_upper(id_)) {
-            group_ = core_.links.group_of(id_);
-            group_->copying = true;
-        }
-    }
+        : file_copy_up(core, id, from, limit, shell, temporary<Core>(core)) {}
     // The same, but with `content` in place of the file's own, and a new modification time. The file may lie in the
     // upper.
     file_copy_up(Core& core, entry_id id, attributes const& from, std::string_view content)
@@ -71,12 +70,20 @@ public:
         size_ = content.size();
         replaces_ = core.in_upper(id);
     }
+    // The same, of a file that is built already and becomes the copy.
+    file_copy_up(Core& core, entry_id id, attributes const& from, built_file<Core>&& built)
+        : file_copy_up(core, id, from, 0, false, std::move(built.name)) {
+        built_ = true;
+        content_.emplace();
+        size_ = built.size;
+        replaces_ = core.in_upper(id);
+    }
     file_copy_up(file_copy_up const&) = delete;
     file_copy_up& operator=(file_copy_up const&) = delete;
     // Requires: tree lock, exclusive.
     ~file_copy_up() {
         core_.layers.release(place_.layer, place_.directory);
-        if (unnamed_ || copy_ == std::nullopt)
+        if (unnamed_ || (copy_ == std::nullopt && !built_))
             temporary_.published();  // there is no name to delete
         core_.at(id_).clear(fact::copying);
         if (group_ != nullptr) {
@@ -136,7 +143,8 @@ public:
         auto times = time_change::both(from_.atime, from_.mtime);
         if (changes_data())
             times.modification = time_change::action::now;
-        return copy_->set_times(times);
+        LAMINA_CHECK(copy_->set_times(times));
+        return is_to_be_flushed() ? copy_->sync(sync_kind::everything) : result<void>();
     }
 
     // Steps 8 and 9, at the name that the entry has by now. The copy, open for reading and writing, goes to `opened`,
@@ -170,6 +178,17 @@ public:
     }
 
 private:
+    file_copy_up(Core& core, entry_id id, attributes const& from, std::uint64_t limit, bool shell, temporary<Core> copy)
+        : core_(core), id_(id), from_(from), place_(core.where(id)), name_(core.at(id).name()),
+          size_(std::min(from.size, limit)), shell_(shell), temporary_(std::move(copy)) {
+        core_.layers.retain(place_.layer, place_.directory);
+        core_.at(id_).set(fact::copying);
+        if (core_.at(id_).is(fact::grouped) && !core_.in_upper(id_)) {
+            group_ = core_.links.group_of(id_);
+            group_->copying = true;
+        }
+    }
+
     // The same for one of several names: the copy belongs to all of them (index.hpp).
     [[nodiscard]] result<void> publish_into_index(std::optional<upper_file>* opened) {
         LAMINA_CHECK(make_index(core_));
@@ -214,8 +233,19 @@ private:
     // follows: truncating it to the size that it has already would not show.
     [[nodiscard]] bool changes_data() const noexcept { return content_ || size_ < from_.size; }
 
+    // Step 7. A journal keeps metadata in order by itself, and a clone is metadata: only the order of data and names
+    // has to be made.
+    [[nodiscard]] bool is_to_be_flushed() const noexcept {
+        return flushes_names(core_) || (flushes_data(core_) && size_ != 0 && !shell_ && !shared_ && !built_);
+    }
+
     result<void> make() {
         auto& upper = core_.layers.upper();
+        if (built_) {
+            LAMINA_TRY(auto made, upper.open_at(core_.work, temporary_.name(), open_flags::read_write));
+            copy_.emplace(std::move(made));
+            return {};
+        }
         if constexpr (makes_unnamed_files<upper_type>) {
             // (Only a rename can replace a name.)
             if (core_.upper_able.has(capability::unnamed_files) && !replaces_) {
@@ -237,6 +267,8 @@ private:
     }
 
     result<void> fill() {
+        if (built_)
+            return {};
         if (shell_)
             return copy_->resize(from_.size);
         if (content_)
@@ -300,6 +332,7 @@ private:
     link_group* group_ = nullptr;  // of a lower object of several names
     bool replaces_ = false;  // the name is taken in the upper
     bool unnamed_ = false;
+    bool built_ = false;  // outside, with its content
     bool shared_ = false;  // the copy's blocks are the lower file's
 };
 
@@ -339,7 +372,7 @@ template <class Core>
         return {};
     }
     if (core.in_upper(id))
-        return fill_data(core, lock, id, limit);
+        return fill_data(core, lock, id);
     if (e.directory != nullptr)
         return ensure_upper_directory(core, id);
     LAMINA_CHECK(ensure_upper_directory(core, e.parent));

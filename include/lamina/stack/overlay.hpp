@@ -22,6 +22,7 @@
 #include <vector>
 
 #include <lamina/backend/paths.hpp>
+#include <lamina/stack/batch.hpp>
 #include <lamina/stack/changes.hpp>
 #include <lamina/stack/file.hpp>
 #include <lamina/stack/glance.hpp>
@@ -120,6 +121,13 @@ public:
         if (written)
             return {};
         return outer_interface::write(path, bytes, mode);
+    }
+
+    // Whole files that are written with one flush for all; batch.hpp tells how. Requires: the overlay stays where it is.
+    [[nodiscard]] write_batch<overlay> batch()
+        requires writable
+    {
+        return write_batch<overlay>(*this, *core_);
     }
 
     // The primitives of a backend.
@@ -370,6 +378,8 @@ public:
     }
 
 private:
+    friend class write_batch<overlay>;
+
     void join() {
         if (auto joined = detail::join_layers(*core_); !joined)
             core_->unusable = joined.error().during(operation::mount);

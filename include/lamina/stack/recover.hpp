@@ -42,7 +42,11 @@ template <class Core>
         at = node_guard<upper_type>(tree, inner);
     }
     core.marked_volatile = true;
-    return {};
+    // Once, and whatever the policy says: if the mark were lost and what comes after it kept, nobody would know.
+    if constexpr (syncs_all<upper_type>)
+        if (auto flushed = core.layers.upper().sync_all(); flushed || flushed.error() != errc::eopnotsupp)
+            return flushed;
+    return tree.sync_directory(core.work);
 }
 
 // The stack is closed in order: everything is flushed, then the mark goes. If the flush fails, the mark stays and

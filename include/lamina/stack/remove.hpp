@@ -97,14 +97,16 @@ template <class Core>
             auto const old = temporary_name(core);
             done = upper.rename_at(core.upper_node(directory), e.hashed_name(), core.work, old, rename_flags::none);
             if (done)
-                discard_temporary(core, old);
+                discard_later(core, old);
         }
     }
     if (!done)
         return unexpected(done.error().in_layer(0));
     settle_removed(core, directory, id, below);
+    LAMINA_CHECK(flush_names(core, core.upper_node(directory)));
     leaving.gone(core);
-    return flush_names(core, core.upper_node(directory));
+    discard_replaced(core);
+    return {};
 }
 
 template <class Core>

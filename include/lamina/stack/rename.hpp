@@ -5,6 +5,7 @@
 //   2. a directory is marked for its new place. One that has something in a lower layer gets a redirect: under which name the
 //      layers below know it. One that has not is marked opaque if something lies below the new place. Either mark is true, and
 //      harmless, at the old place too, so a stop between 2 and 4 changes nothing.
+//      With durability::strict it is flushed.
 //   3. an empty directory at the new place that still holds whiteouts is exchanged for an empty opaque one: rename(2) wants it
 //      really empty
 //   4. one rename that leaves a whiteout behind where the old name would otherwise show a lower object again:
@@ -56,6 +57,9 @@ public:
         LAMINA_CHECK(ensure_upper_directory(core_, from_dir_));
         LAMINA_CHECK(ensure_upper_directory(core_, to_dir_));
         LAMINA_CHECK(judge_new_name(core_, to_));
+        LAMINA_CHECK(leaving_name<Core>().note(core_, source_));
+        if (exchange_)
+            LAMINA_CHECK(leaving_name<Core>().note(core_, target_));
         // What has an origin may move into either.
         if (core_.directory(from_dir_).impure)
             LAMINA_CHECK(mark_impure(core_, to_dir_));
@@ -78,8 +82,12 @@ public:
             LAMINA_CHECK(allow_xattr_whiteouts(core_, from_dir_));
         LAMINA_CHECK(aufs() ? move_aufs(leaves_whiteout) : leaves_whiteout ? move_leaving_whiteout() : move());
         settle_moved(leaves_whiteout);
+        LAMINA_CHECK(flush());
         leaving_.gone(core_);
-        return flush();
+        if (aufs() && upper_whiteout_)
+            drop_aufs_whiteout(core_, to_node(), to_);
+        discard_replaced(core_);
+        return {};
     }
 
 private:
@@ -185,7 +193,7 @@ private:
             // There the mark is a file, which would show in the directory's times.
             LAMINA_CHECK(aufs() ? keeping_times(core_, id, make_opaque) : make_opaque());
             part.opaque = true;
-            return {};
+            return flush_names(core_, at);
         }
         bool const same_parent = core_.at(id).parent == new_parent;
         if (part.redirect.starts_with('/') || (same_parent && !part.redirect.empty()))
@@ -199,7 +207,7 @@ private:
             return unexpected(cannot ? error{errc::exdev} : done.error());
         }
         part.redirect = std::move(redirect);
-        return {};
+        return flush_names(core_, at);
     }
 
     // Step 3. A directory that lies in lower layers only needs nothing: the upper has nothing there.
@@ -222,7 +230,7 @@ private:
             } else {
                 auto const old = temporary_name(core_);
                 LAMINA_CHECK(upper().rename_at(to_node(), to_, core_.work, old, rename_flags::none));
-                discard_temporary(core_, old);
+                discard_later(core_, old);
             }
             forget_target();
             return {};
@@ -233,6 +241,7 @@ private:
         LAMINA_CHECK(upper().create_directory_at(core_.work, empty.name(), 0700));
         LAMINA_CHECK(copy_metadata(core_, shown, 0, core_.upper_node(target_), name_ref{}, empty.name()));
         LAMINA_CHECK(mark_opaque(core_, core_.work, empty.name()));
+        LAMINA_CHECK(flush_object(core_, core_.work, empty.name(), file_type::directory));
         LAMINA_CHECK(empty.publish(to_node(), to_, rename_flags::exchange));
         // Another directory now, empty as before: if step 4 fails it is found again like one that a listing has met.
         forget_target();
@@ -290,12 +299,14 @@ private:
     }
 
     [[nodiscard]] result<void> move_aufs(bool leaves_whiteout) {
-        if (leaves_whiteout)
+        result<void> moved;
+        if (leaves_whiteout) {
             LAMINA_CHECK(write_aufs_whiteout(core_, from_node(), from_));
-        auto moved = upper().rename_at(from_node(), from_, to_node(), to_, rename_flags::none);
-        if (moved && upper_whiteout_)
-            drop_aufs_whiteout(core_, to_node(), to_);
-        else if (!moved && leaves_whiteout)
+            moved = flush_names(core_, from_node());
+        }
+        if (moved)
+            moved = upper().rename_at(from_node(), from_, to_node(), to_, rename_flags::none);
+        if (!moved && leaves_whiteout)
             drop_aufs_whiteout(core_, from_node(), from_);
         return moved;
     }
