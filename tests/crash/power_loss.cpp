@@ -20,14 +20,6 @@ namespace {
 
 using namespace scenes;
 
-// Without rename_flags::whiteout a replaced name takes two steps: between them the old name shows what lies below.
-bool takes_several_steps(lossy_configuration const& config, std::string const& scene) {
-    bool const two = scene == "rename onto a lower file" || scene == "rename onto a new file" ||
-                     scene == "rename a lower directory onto an emptied one";
-    return (two && config.missing.has(capability::whiteout_device)) ||
-           scenes::takes_several_steps(config, scene);
-}
-
 // One operation on a disk on which everything before it is sure.
 struct performed {
     memory_tree below = lower_tree();
@@ -126,8 +118,6 @@ TEST_CASE("[power.1] ordered, on a journal: a power loss shows each operation as
     std::size_t tried = 0;
     for (auto const& config : configurations(durability::ordered))
         for (auto const& scene : all<tested_overlay>()) {
-            if (takes_several_steps(config, scene.name))
-                continue;
             INFO("ordered, " << config.name << ": " << scene.name);
             performed run(config, scene);
             auto const file = written_in_place(scene.name);
@@ -160,8 +150,6 @@ TEST_CASE("[power.3] strict, on any disk: a power loss shows each operation as n
     std::size_t tried = 0;
     for (auto const& config : configurations(durability::strict))
         for (auto const& scene : all<tested_overlay>()) {
-            if (takes_several_steps(config, scene.name))
-                continue;
             INFO("strict, " << config.name << ": " << scene.name);
             performed run(config, scene);
             auto const file = written_in_place(scene.name);

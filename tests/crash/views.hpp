@@ -44,12 +44,4 @@ inline std::string view(memory_tree& scratch, memory_tree& below, policy const& 
     return seen;
 }
 
-// aufs cannot do these in one step: between two of them a directory shows only what the upper has of it, or is missing.
-inline bool takes_several_steps(configuration const& c, std::string const& scene) {
-    static std::string const names[] = {"remove a whole tree", "remove an emptied directory",
-                                        "rename a new directory onto a lower one"};
-    return c.rules.format == whiteout_format::aufs &&
-           std::find(std::begin(names), std::end(names), scene) != std::end(names);
-}
-
 }  // namespace scenes

@@ -18,6 +18,7 @@
 
 #include <lamina/stack/copy_up.hpp>
 #include <lamina/stack/inherit.hpp>
+#include <lamina/stack/intent.hpp>
 
 namespace lamina::detail {
 
@@ -173,6 +174,7 @@ template <class Core>
     if (!place.over_whiteout) {
         LAMINA_CHECK(upper.create_directory_at(place.directory, name, mode));
     } else {
+        intended_whiteout<Core> intent(core);
         temporary<Core> built(core);
         LAMINA_CHECK(upper.create_directory_at(core.work, built.name(), mode));
         LAMINA_CHECK(inherit(core, directory, built.name(), file_type::directory));
@@ -183,7 +185,8 @@ template <class Core>
         } else if (core.upper_able.has(capability::exchange)) {
             LAMINA_CHECK(built.publish(place.directory, name, rename_flags::exchange));
         } else {
-            // A directory cannot replace a file in one step here: a crash between these two shows the lower one.
+            // A directory cannot replace a file in one step here.
+            LAMINA_CHECK(intent.write(directory, name));
             LAMINA_CHECK(upper.remove_at(place.directory, name));
             if (auto published = built.publish(place.directory, name); !published) {
                 (void)place_whiteout(core, place.directory, name);  // as it was; nothing more can be done if not

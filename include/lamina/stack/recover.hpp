@@ -14,6 +14,7 @@
 #include <vector>
 
 #include <lamina/stack/index.hpp>
+#include <lamina/stack/intent.hpp>
 #include <lamina/stack/work.hpp>
 
 namespace lamina::detail {
@@ -298,6 +299,9 @@ template <class Core>
         LAMINA_CHECK(ask_upper(core));
     }
     settle_policy(core);
+    if constexpr (Core::writable)
+        if (why == joining::to_work)
+            LAMINA_CHECK(complete_intents(core));
     if constexpr (Core::writable)
         if (why == joining::to_work && core.rules.durable == durability::none && core.upper_able.has(capability::persistent_inodes))
             LAMINA_CHECK(mark_volatile(core));

@@ -7,13 +7,13 @@
 //      harmless, at the old place too, so a stop between 2 and 4 changes nothing.
 //      With durability::strict it is flushed.
 //   3. an empty directory at the new place that still holds whiteouts is exchanged for an empty opaque one: rename(2) wants it
-//      really empty
+//      really empty. (Without an exchange: it is marked opaque, then emptied.)
 //   4. one rename that leaves a whiteout behind where the old name would otherwise show a lower object again:
 //        nothing or a whiteout at the new place   exchange with a whiteout there, which so comes to the old place
 //        a file or an empty directory there       rename with rename_flags::whiteout
 //   (aufs: the whiteout of the old name is written before 4, where it hides nothing yet; that of the new name goes after 4.)
 //
-// Where the upper's file system lacks the flag, 4 takes two steps, and a crash between them shows the old name again.
+// Where the upper's file system lacks the flag, 4 takes two steps, and an intent says so between them (intent.hpp).
 //
 // Takes the tree lock, exclusive. Errors: those of rename(2) as overlayfs gives them; exdev where the mark cannot be
 // stored.
@@ -21,6 +21,7 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <lamina/stack/create.hpp>
 #include <lamina/stack/remove.hpp>
@@ -221,20 +222,8 @@ private:
         }));
         if (!holds_anything)
             return {};
-        if (aufs() || !core_.upper_able.has(capability::exchange)) {
-            // It is replaced by nothing here, and by what moves in step 4: an empty directory is missing in between.
-            LAMINA_TRY(bool const below, has_below(core_, target_));
-            if (below) {
-                LAMINA_CHECK(replace_by_whiteout(core_, to_node(), to_, true));
-                upper_whiteout_ = true;
-            } else {
-                auto const old = temporary_name(core_);
-                LAMINA_CHECK(upper().rename_at(to_node(), to_, core_.work, old, rename_flags::none));
-                discard_later(core_, old);
-            }
-            forget_target();
-            return {};
-        }
+        if (aufs() || !core_.upper_able.has(capability::exchange))
+            return empty_target_in_place();
         // The same directory to look at, should the rename not come to pass.
         LAMINA_TRY(auto const shown, core_.fetch_attributes(target_));
         temporary<Core> empty(core_);
@@ -243,7 +232,39 @@ private:
         LAMINA_CHECK(mark_opaque(core_, core_.work, empty.name()));
         LAMINA_CHECK(flush_object(core_, core_.work, empty.name(), file_type::directory));
         LAMINA_CHECK(empty.publish(to_node(), to_, rename_flags::exchange));
-        // Another directory now, empty as before: if step 4 fails it is found again like one that a listing has met.
+        find_target_anew();
+        return {};
+    }
+    // The same where it cannot be exchanged: the lowers are hidden first, then the whiteouts, which hide nothing any more,
+    // go one by one. It shows empty all the time.
+    [[nodiscard]] result<void> empty_target_in_place() {
+        node const inside = core_.upper_node(target_);
+        LAMINA_TRY(bool const below, has_below(core_, target_));
+        if (below && aufs()) {
+            LAMINA_CHECK(write_aufs_whiteout(core_, to_node(), to_));
+            LAMINA_CHECK(flush_names(core_, to_node()));
+            upper_whiteout_ = true;
+        }
+        auto const empty = [&]() -> result<void> {
+            if (below && !aufs()) {
+                LAMINA_CHECK(mark_opaque(core_, inside, name_ref{}));
+                LAMINA_CHECK(flush_names(core_, inside));
+            }
+            std::vector<std::string> names;
+            LAMINA_CHECK(upper().list_at(inside, [&](directory_entry const& entry) {
+                names.emplace_back(entry.name);
+                return true;
+            }));
+            for (auto const& name : names)
+                LAMINA_CHECK(upper().remove_at(inside, name_ref(name)));
+            return {};
+        };
+        LAMINA_CHECK(keeping_times(core_, target_, empty));
+        find_target_anew();
+        return {};
+    }
+    // It is another directory now, empty as before: if step 4 fails it is found again like one that a listing has met.
+    void find_target_anew() {
         forget_target();
         target_ = core_.entries.find(to_dir_, to_);
         if (target_ == entry_id::none)
@@ -253,7 +274,6 @@ private:
         fresh.set(fact::in_upper);
         fresh.type = file_type::directory;
         core_.entries.show(target_);
-        return {};
     }
 
     // Step 4, nothing to be left behind.
@@ -267,10 +287,12 @@ private:
             (void)upper().remove_at(from_node(), from_);
             return {};
         }
+        intended_whiteout<Core> intent(core_);
+        LAMINA_CHECK(intent.write(to_dir_, to_));
         LAMINA_CHECK(upper().remove_at(to_node(), to_));
         auto moved = upper().rename_at(from_node(), from_, to_node(), to_, rename_flags::none);
-        if (!moved)
-            (void)link_whiteout(core_, to_node(), to_);  // as it was
+        if (!moved && !link_whiteout(core_, to_node(), to_))  // as it was
+            intent.kept();
         return moved;
     }
 
@@ -294,8 +316,16 @@ private:
         }
         if (core_.upper_able.has(capability::rename_whiteout) && !(upper_whiteout_ && core_.at(source_).is_directory()))
             return upper().rename_at(from_node(), from_, to_node(), to_, rename_flags::whiteout);
+        // Two steps; what the second needs is made before the first.
+        temporary<Core> whiteout(core_);
+        LAMINA_CHECK(link_whiteout(core_, core_.work, whiteout.name()));
+        intended_whiteout<Core> intent(core_);
+        LAMINA_CHECK(intent.write(from_dir_, from_));
         LAMINA_CHECK(move());
-        return link_whiteout(core_, from_node(), from_);
+        auto placed = whiteout.publish(from_node(), from_);
+        if (!placed && (target_in_upper() || !upper().rename_at(to_node(), to_, from_node(), from_, rename_flags::none)))
+            intent.kept();  // it cannot be taken back
+        return placed;
     }
 
     [[nodiscard]] result<void> move_aufs(bool leaves_whiteout) {

@@ -153,50 +153,6 @@ template <class Core>
     return made.has_value();
 }
 
-// Puts a whiteout under `name` in place of what the upper has there, in one step where the upper can exchange names. A
-// directory goes to the work directory and is deleted there. Requires: the directory is in the upper.
-template <class Core>
-[[nodiscard]] result<void> replace_by_whiteout(Core& core, node directory, name_ref name, bool is_directory) {
-    auto& upper = core.layers.upper();
-    if (core.layers.style(0).format == whiteout_format::aufs) {
-        // The whiteout first: beside a name of its own layer it hides nothing of it, so the view changes with the
-        // removal.
-        LAMINA_TRY(bool const fresh, write_aufs_whiteout(core, directory, name));
-        auto const withdraw = [&](error e) {
-            if (fresh)  // a whiteout left behind would only hide what the name hides anyway: no harm if this fails
-                (void)upper.remove_at(directory, std::string(mark::aufs_prefix).append(name.text));
-            return unexpected(e);
-        };
-        if (auto flushed = fresh ? flush_names(core, directory) : result<void>(); !flushed)
-            return withdraw(flushed.error());
-        if (!is_directory) {
-            auto removed = upper.remove_at(directory, name);
-            return removed ? removed : withdraw(removed.error());
-        }
-        auto const old = temporary_name(core);
-        if (auto moved = upper.rename_at(directory, name, core.work, old, rename_flags::none); !moved)
-            return withdraw(moved.error());
-        discard_later(core, old);
-        return {};
-    }
-    temporary<Core> whiteout(core);
-    LAMINA_CHECK(link_whiteout(core, core.work, whiteout.name()));
-    if (!is_directory)
-        return whiteout.publish(directory, name);
-    if (core.upper_able.has(capability::exchange))
-        return whiteout.publish(directory, name, rename_flags::exchange);
-    auto const old = temporary_name(core);
-    LAMINA_CHECK(upper.rename_at(directory, name, core.work, old, rename_flags::none));
-    if (auto placed = whiteout.publish(directory, name); !placed) {
-        // Put it back; if even that fails, the directory is whole in the work directory and the error tells that it
-        // went wrong.
-        (void)upper.rename_at(core.work, old, directory, name, rename_flags::none);
-        return placed;
-    }
-    discard_later(core, old);
-    return {};
-}
-
 // Puts a whiteout under `name`, which the upper has nothing under, in whatever format the upper has.
 template <class Core>
 [[nodiscard]] result<void> place_whiteout(Core& core, node directory, name_ref name) {
