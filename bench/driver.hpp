@@ -20,6 +20,7 @@
 //     void rename(path_type const&, path_type const&);
 //     std::size_t list(path_type const&);        how many names; each has been seen with its type
 //     std::size_t walk(path_type const&);        how many objects below; each has been seen with its attributes
+// One that can only read leaves out the rest and asks for add_looking (read.ipp) alone.
 #pragma once
 
 #include <algorithm>
@@ -31,6 +32,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <benchmark/benchmark.h>
@@ -39,14 +41,32 @@
 
 namespace bench {
 
-// One per driver and shape, kept, so that interleaved repetitions find it as they left it.
+// A driver on a tree of one shape, kept, so that interleaved repetitions find it as they left it.
+template <class Driver>
+struct opened_driver {
+    explicit opened_driver(shape s) : driver(tree_of(s)) {}
+    Driver driver;
+    bool warm = false;                              // all of its files have been asked for since it was opened
+    std::vector<typename Driver::path_type> paths;  // of its files, once somebody wanted them kept
+};
+template <class Driver>
+std::map<shape, std::unique_ptr<opened_driver<Driver>>>& opened_drivers() {
+    static std::map<shape, std::unique_ptr<opened_driver<Driver>>> all;
+    return all;
+}
+template <class Driver>
+opened_driver<Driver>& opened(shape s) {
+    auto& one = opened_drivers<Driver>()[s];
+    if (!one)
+        one = std::make_unique<opened_driver<Driver>>(s);
+    // A driver of which a process can have only one: this one is to be it.
+    if constexpr (requires { one->driver.select(); })
+        one->driver.select();
+    return *one;
+}
 template <class Driver>
 Driver& driver_on(shape s) {
-    static std::map<shape, std::unique_ptr<Driver>> opened;
-    auto& one = opened[s];
-    if (!one)
-        one = std::make_unique<Driver>(tree_of(s));
-    return *one;
+    return opened<Driver>(s).driver;
 }
 
 template <class Driver>
@@ -65,6 +85,11 @@ inline void require(bool holds, char const* what) {
 
 // What failed, by the benchmark's name: its times count for nothing.
 inline std::map<std::string, std::string>& failures() {
+    static std::map<std::string, std::string> all;
+    return all;
+}
+// What a reader of a figure must know, by the benchmark's name.
+inline std::map<std::string, std::string>& notes() {
     static std::map<std::string, std::string> all;
     return all;
 }
@@ -132,15 +157,36 @@ void add(std::string const& workload, std::size_t batch, std::size_t batches, Bo
         added->MinTime(0.05);
 }
 
-// Each driver's file calls this; main() then registers what can run here.
+// Each driver's file adds one; main() then registers what can run here.
 struct registration {
     char const* driver;
     std::string (*unavailable)();
-    void (*add_all)();
+    std::vector<void (*)()> parts;  // each registers workloads
+    void (*forget)();               // closes what was opened
+    bool everywhere;                // on each file system, or on the first one alone
 };
 inline std::vector<registration>& registrations() {
     static std::vector<registration> all;
     return all;
+}
+inline void forget_everything() {
+    for (auto const& each : registrations())
+        each.forget();
+    trees().clear();
+}
+
+enum class reach { first_file_system, each_file_system };
+
+// `Variants` are forms of the driver under the same name, for some of the workloads.
+template <class Driver, class... Variants>
+bool add_driver(reach where, std::vector<void (*)()> parts) {
+    registrations().push_back({Driver::name, &Driver::unavailable, std::move(parts),
+                               [] {
+                                   opened_drivers<Driver>().clear();
+                                   (opened_drivers<Variants>().clear(), ...);
+                               },
+                               where == reach::each_file_system});
+    return true;
 }
 
 }  // namespace bench

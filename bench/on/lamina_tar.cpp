@@ -42,6 +42,7 @@ public:
         lamina::policy rules = lamina::policy::kernel();
         rules.metacopy = lamina::metacopies::on;
         rules.durable = lamina::durability::none;
+        rules.cache_bytes = bench::cache_bytes;
         open(lamina::upper(open_directory(directory_ / "upper"), open_directory(directory_ / "work")),
              lamina::lower(std::move(lowers)), rules);
     }
@@ -57,6 +58,6 @@ private:
     bench::fs::path directory_;
 };
 
-[[maybe_unused]] bool const registered = bench::add_driver<on_tars>();
+[[maybe_unused]] bool const registered = bench::add_driver<on_tars>(bench::reach::first_file_system, bench::table_only<on_tars>());
 
 }  // namespace

@@ -15,6 +15,9 @@
 
 namespace bench {
 
+// So that a million entries fit, whose growth is to be seen; the library's own bound is 256 MiB.
+inline constexpr std::size_t cache_bytes = std::size_t{1} << 30;
+
 template <class Result>
 auto valid(Result&& outcome, char const* what) {
     if (!outcome.has_value())
