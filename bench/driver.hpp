@@ -30,6 +30,7 @@
 #include <exception>
 #include <map>
 #include <memory>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -132,6 +133,12 @@ inline std::vector<std::string>& workloads() {
     return all;
 }
 
+// Not every driver does every work: the benchmarks that there are, by their names.
+inline std::set<std::string>& benchmarks() {
+    static std::set<std::string> all;
+    return all;
+}
+
 // Registered as <path>/<work>/<parameter>:<n>/<driver>. `batches` is how many are timed in one repetition; 0 lets the
 // library choose, for work that leaves nothing behind.
 template <class Driver, class Body>
@@ -139,6 +146,7 @@ void add(std::string const& workload, std::size_t batch, std::size_t batches, Bo
     if (std::find(workloads().begin(), workloads().end(), workload) == workloads().end())
         workloads().push_back(workload);
     auto const name = workload + '/' + Driver::name;
+    benchmarks().insert(name);
     auto* const added = benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {
         timing_has_begun = false;
         try {
