@@ -200,10 +200,8 @@ void add_growing() {
 // For drivers that have a cache of their own.
 template <class Driver>
 void add_remembering() {
-    for (unsigned const n : entry_counts()) {
+    for (unsigned const n : entry_counts())
         memory<Driver>("growth/memory_present/entries:" + std::to_string(n), one_directory_of(n), true);
-        memory<Driver>("growth/memory_absent/entries:" + std::to_string(n), one_directory_of(n), false);
-    }
     for (unsigned const n : entry_counts()) {
         memory<Driver>("growth/memory_present/tree:" + std::to_string(n), tree_of_thousands(n), true);
         memory<Driver>("growth/memory_absent/tree:" + std::to_string(n), tree_of_thousands(n), false);

@@ -37,10 +37,6 @@ private:
     std::vector<lamina::memory_tree> layers_;  // topmost first
 };
 
-[[maybe_unused]] bool const registered = bench::add_driver<in_memory>(bench::reach::first_file_system, [] {
-    auto parts = bench::table_only<in_memory>();
-    parts.push_back(&bench::add_remembering<in_memory>);
-    return parts;
-}());
+[[maybe_unused]] bool const registered = bench::add_driver<in_memory>(bench::reach::first_file_system, bench::table_only<in_memory>());
 
 }  // namespace
