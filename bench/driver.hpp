@@ -1,13 +1,13 @@
 // What a workload asks of that which it is run on, and how a workload is timed.
 //
-// A driver is opened over a tree (tree.hpp) and offers whole operations by path; a failure is an exception, which ends the
-// benchmark with its text:
+// A driver is opened over a tree (tree.hpp) and offers whole operations by path; a failure is an exception, which ends
+// the benchmark with its text:
 //     static constexpr char const* name;
 //     static std::string unavailable();          why it cannot run here; empty if it can
 //     explicit driver(tree const&);
 //     path_type                                  a path in the form that its user would keep
 //     static path_type make_path(std::string const&);
-//     void reset();                              the tree as it was built, freshly opened: nothing cached, nothing changed
+//     void reset();                              the tree as it was built, freshly opened: nothing cached or changed
 //     bool stat(path_type const&);               whether it is there
 //     std::size_t read(path_type const&, std::span<std::byte>);   open, one read, close
 //     reader_type open_reader(path_type const&), .read_at(std::span<std::byte>, std::uint64_t offset)
@@ -102,8 +102,8 @@ inline void run_out(benchmark::State& state, std::size_t batch) {
 }
 inline bool timing_has_begun = false;
 
-// Times `work`, which does `batch` operations, and nothing else: `prepare` runs before each batch, off the clock. The result
-// is the time per operation.
+// Times `work`, which does `batch` operations, and nothing else: `prepare` runs before each batch, off the clock. The
+// result is the time per operation.
 template <class Prepare, class Work>
 void time_batches(benchmark::State& state, std::size_t batch, Prepare&& prepare, Work&& work) {
     timing_has_begun = true;

@@ -1,5 +1,6 @@
-// How time and memory grow: with the layers, with the entries of one directory and of a whole tree, with the depth of a path,
-// with threads and with what another thread changes. Measured, and then drawn (plots.hpp); growth/<work>/<parameter>:<n>.
+// How time and memory grow: with the layers, with the entries of one directory and of a whole tree, with the depth of a
+// path, with threads and with what another thread changes. Measured, and then drawn (plots.hpp);
+// growth/<work>/<parameter>:<n>.
 //
 // Everything about one n comes together and is thrown away before the next one, which may be a million files.
 #pragma once
@@ -17,8 +18,8 @@
 
 namespace bench {
 
-// The largest number of entries that is tried: LAMINA_BENCH_ENTRIES, else what fits: with its trees a million takes about
-// 6 GiB where they lie in memory.
+// The largest number of entries that is tried: LAMINA_BENCH_ENTRIES, else what fits: with its trees a million takes
+// about 6 GiB where they lie in memory.
 inline unsigned most_entries() {
     if (char const* const chosen = std::getenv("LAMINA_BENCH_ENTRIES"))
         return static_cast<unsigned>(std::stoul(chosen));
@@ -132,8 +133,8 @@ inline std::size_t heap() {
     return use.uordblks + use.hblkhd;
 }
 
-// What a name costs that has been asked for, there or not, with all that the overlay and its layers keep for it: the growth
-// of the process's heap, divided. Descriptors and the kernel's caches are not in it.
+// What a name costs that has been asked for, there or not, with all that the overlay and its layers keep for it: the
+// growth of the process's heap, divided. Descriptors and the kernel's caches are not in it.
 template <class Driver>
 void memory(std::string const& workload, shape s, bool present) {
     add<Driver>(workload, 1, 1, [=](benchmark::State& state) {

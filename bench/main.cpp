@@ -1,10 +1,10 @@
 // lamina_bench [--list] [--filter=<regular expression>] [--repetitions=<n>] [--in=<directory>]... [--out=<directory>]
 //
-// Runs every workload that the expression finds, five rounds of it unless told otherwise. In a round every driver has its
-// turn, one right after the other, and ratios are formed within a round: what else the machine does then falls on all alike.
-// The trees lie in the first --in (or LAMINA_BENCH_DIR, or /dev/shm); in each further one, on another file system, the table is
-// measured again, with the drivers for which that makes a difference; growth is not. Prints the table; with --out it also
-// writes results.json, the parts of docs/performance.md, and the drawings there.
+// Runs every workload that the expression finds, five rounds of it unless told otherwise. In a round every driver has
+// its turn, one right after the other, and ratios are formed within a round: what else the machine does then falls on
+// all alike. The trees lie in the first --in (or LAMINA_BENCH_DIR, or /dev/shm); in each further one, on another file
+// system, the table is measured again, with the drivers for which that makes a difference; growth is not. Prints the
+// table; with --out it also writes results.json, the parts of docs/performance.md, and the drawings there.
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
@@ -93,7 +93,8 @@ std::string default_place() {
 std::string end_of(std::string const& workload) { return workload.substr(workload.rfind('/')); }
 bool is_growth(std::string const& workload) { return workload.starts_with("growth/"); }
 
-// Growth, which comes last, is put in order of its parameters, so that all work on the trees of one is done before the next.
+// Growth, which comes last, is put in order of its parameters, so that all work on the trees of one is done before the
+// next.
 std::vector<std::string> in_order(std::vector<std::string> const& registered) {
     std::vector<std::string> all;
     std::vector<std::string> ends;
@@ -151,8 +152,8 @@ request parsed(int argc, char** argv) {
     return wanted;
 }
 
-// The names of those that can run here, native and the kernel first: the order in which object files were linked is nobody's
-// choice. Registers their workloads.
+// The names of those that can run here, native and the kernel first: the order in which object files were linked is
+// nobody's choice. Registers their workloads.
 std::vector<bench::registration> available() {
     auto all = bench::registrations();
     std::vector<std::string_view> const order = {"native", "kernel", "lamina"};
@@ -173,8 +174,8 @@ std::vector<bench::registration> available() {
     return all;
 }
 
-void run(request const& wanted, std::size_t which, std::string const& place, std::vector<bench::registration> const& drivers,
-         bench::table& into) {
+void run(request const& wanted, std::size_t which, std::string const& place,
+         std::vector<bench::registration> const& drivers, bench::table& into) {
     collector reporter(into, place);
     std::vector<bench::registration> taking_part;
     std::copy_if(drivers.begin(), drivers.end(), std::back_inserter(taking_part),

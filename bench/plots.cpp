@@ -28,7 +28,8 @@ struct parameter {
 parameter parameter_of(std::string_view workload) {
     auto const slash = workload.rfind('/');
     auto const colon = workload.rfind(':');
-    return {std::string(workload.substr(slash + 1, colon - slash - 1)), std::stod(std::string(workload.substr(colon + 1)))};
+    return {std::string(workload.substr(slash + 1, colon - slash - 1)),
+            std::stod(std::string(workload.substr(colon + 1)))};
 }
 bool is_growth(std::string_view workload) { return workload.starts_with("growth/"); }
 
@@ -116,7 +117,8 @@ drawing plot(std::string const& work, std::string const& parameter, std::string 
             std::vector<point> line;
             for (auto const& one : found->second) {
                 line.push_back({x.at(one.n), y.at(one.value.median)});
-                out.line({line.back().x, y.at(one.value.low)}, {line.back().x, y.at(one.value.high)}, colour_of(driver));
+                out.line({line.back().x, y.at(one.value.low)}, {line.back().x, y.at(one.value.high)},
+                         colour_of(driver));
                 out.dot(line.back(), colour_of(driver));
             }
             out.curve(line, colour_of(driver));
@@ -133,7 +135,8 @@ void write_file(std::filesystem::path const& path, Write write) {
 }
 
 // "-" where there is none.
-std::string value_cell(table const& from, std::string const& place, std::string const& workload, std::string const& driver) {
+std::string value_cell(table const& from, std::string const& place, std::string const& workload,
+                       std::string const& driver) {
     auto const found = from.value(place, workload, driver);
     return found ? value_text(workload, found->median) : "-";
 }
@@ -142,14 +145,16 @@ std::string ratio_cell(table const& from, std::string const& place, std::string 
     auto const found = from.ratio(place, workload, of, to);
     return found ? ratio_text(found->median) : "-";
 }
-std::string spread_cell(table const& from, std::string const& place, std::string const& workload, std::string const& driver) {
+std::string spread_cell(table const& from, std::string const& place, std::string const& workload,
+                        std::string const& driver) {
     auto const found = from.value(place, workload, driver);
     return found ? fmt::format("{:.1f}%", found->spread() * 100) : "-";
 }
 
 // The three whose comparison is the point, on each file system.
 void write_main_table(std::ostream& out, table const& from, bool growth) {
-    std::vector<std::string> const places(from.places().begin(), growth ? from.places().begin() + 1 : from.places().end());
+    std::vector<std::string> const places(from.places().begin(),
+                                          growth ? from.places().begin() + 1 : from.places().end());
     out << "| workload |";
     for (auto const& place : places)
         out << " native, " << place << " | kernel | lamina | to native | to kernel | spread |";
@@ -171,15 +176,17 @@ void write_main_table(std::ostream& out, table const& from, bool growth) {
     }
 }
 
-// Drivers beside each other on the first file system, each with its ratio to `base`; rows that none of them has are left out.
-// Whether there was a row.
-bool write_beside(std::ostream& out, table const& from, std::vector<std::string> const& drivers, std::string const& base) {
+// Drivers beside each other on the first file system, each with its ratio to `base`; rows that none of them has are
+// left out. Whether there was a row.
+bool write_beside(std::ostream& out, table const& from, std::vector<std::string> const& drivers,
+                  std::string const& base) {
     auto const& place = from.places().front();
     bool any = false;
     for (auto const& workload : from.workloads()) {
-        bool const wanted = !is_growth(workload) && std::any_of(drivers.begin(), drivers.end(), [&](auto const& driver) {
-            return driver != base && from.value(place, workload, driver).has_value();
-        });
+        bool const wanted =
+            !is_growth(workload) && std::any_of(drivers.begin(), drivers.end(), [&](auto const& driver) {
+                return driver != base && from.value(place, workload, driver).has_value();
+            });
         if (!wanted)
             continue;
         if (!any) {
@@ -228,9 +235,10 @@ void draw_ratios(std::ostream& out, table const& findings) {
 
     axis const x{0.001, 100, left, left + width};
     drawing picture(left + width + 70, height + line, "time per operation in relation to the kernel");
-    picture.text({4, 14},
-                 "time per operation in relation to the kernel (to native where there is none), logarithmic: left of the "
-                 "line is faster");
+    picture.text(
+        {4, 14},
+        "time per operation in relation to the kernel (to native where there is none), logarithmic: left of the "
+        "line is faster");
     for (double mark = x.low; mark <= x.high * 1.01; mark *= 10) {
         picture.line({x.at(mark), 34}, {x.at(mark), height}, std::abs(mark - 1) < 1e-6 ? stroke::axis : stroke::grid);
         picture.text({x.at(mark), 30}, fmt::format("{:g}", mark), anchor::middle, true);

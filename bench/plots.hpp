@@ -8,8 +8,8 @@
 
 namespace bench {
 
-// Bars, on a logarithmic scale, of the time in relation to the kernel (to native where there is no kernel), on the first file
-// system. Growth is left to its plots.
+// Bars, on a logarithmic scale, of the time in relation to the kernel (to native where there is no kernel), on the
+// first file system. Growth is left to its plots.
 void draw_ratios(std::ostream& out, table const& findings);
 
 // One plot for each work and parameter of growth/<work>/<parameter>:<n> that was measured at two n or more:
@@ -17,8 +17,8 @@ void draw_ratios(std::ostream& out, table const& findings);
 // Errors: throws where a file cannot be written.
 void draw_growth(std::filesystem::path const& directory, table const& findings);
 
-// Parts of docs/performance.md, in Markdown: table.md, others.md, peers.md and growth.md in that directory, each only where
-// there is something to say. Errors: throws where a file cannot be written.
+// Parts of docs/performance.md, in Markdown: table.md, others.md, peers.md and growth.md in that directory, each only
+// where there is something to say. Errors: throws where a file cannot be written.
 void write_parts(std::filesystem::path const& directory, table const& findings);
 
 }  // namespace bench

@@ -82,8 +82,8 @@ void stat_hot_threads(std::string const& workload, shape s, unsigned threads) {
     });
 }
 
-// As stat_hot, while another thread creates and removes a file in the same directory, that many changes per second if the
-// driver is fast enough; if it is not, a note says what it did.
+// As stat_hot, while another thread creates and removes a file in the same directory, that many changes per second if
+// the driver is fast enough; if it is not, a note says what it did.
 template <class Driver>
 void stat_hot_beside_writer(std::string const& workload, shape s, unsigned changes_per_second) {
     add<Driver>(workload, s.files, 400, [=](benchmark::State& state) {
@@ -127,7 +127,8 @@ void stat_hot_beside_writer(std::string const& workload, shape s, unsigned chang
         auto const seconds = std::chrono::duration<double>(clock::now() - begun).count();
         auto const reached = static_cast<double>(changes) / seconds;
         if (reached < 0.8 * changes_per_second)
-            notes()[workload + '/' + Driver::name] = std::to_string(std::lround(reached)) + " changes per second were made";
+            notes()[workload + '/' + Driver::name] =
+                std::to_string(std::lround(reached)) + " changes per second were made";
     });
 }
 
@@ -218,7 +219,8 @@ void walk(std::string const& workload, shape s, bool cold) {
     });
 }
 
-// What a program that only looks things up needs; all that a driver without walks, handles and writing can be asked for.
+// What a program that only looks things up needs; all that a driver without walks, handles and writing can be asked
+// for.
 template <class Driver>
 void add_looking() {
     for (unsigned const layers : {1u, 10u, 128u, 500u})

@@ -1,5 +1,5 @@
-// A small drawing as SVG. It names its colours in a style sheet of its own, with a second set for readers who prefer dark
-// pages, and brings its own background: what shows it may be of either kind.
+// A small drawing as SVG. It names its colours in a style sheet of its own, with a second set for readers who prefer
+// dark pages, and brings its own background: what shows it may be of either kind.
 #pragma once
 
 #include <algorithm>
@@ -42,22 +42,23 @@ public:
     drawing(double width, double height, std::string_view title) : width_(width), height_(height), title_(title) {}
 
     void rectangle(point corner, double width, double height, std::string const& colour) {
-        body_ += fmt::format("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" fill=\"{}\"/>\n", corner.x,
-                             corner.y, width, height, colour);
+        body_ += fmt::format("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" fill=\"{}\"/>\n",
+                             corner.x, corner.y, width, height, colour);
     }
     void line(point from, point to, stroke kind) {
-        body_ += fmt::format("<line x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\" class=\"{}\"/>\n", from.x, from.y,
-                             to.x, to.y, kind == stroke::grid ? "grid" : "axis");
+        body_ += fmt::format("<line x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\" class=\"{}\"/>\n", from.x,
+                             from.y, to.x, to.y, kind == stroke::grid ? "grid" : "axis");
     }
     void line(point from, point to, std::string const& colour) {
-        body_ += fmt::format("<line x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\" stroke=\"{}\"/>\n", from.x, from.y,
-                             to.x, to.y, colour);
+        body_ += fmt::format("<line x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\" stroke=\"{}\"/>\n", from.x,
+                             from.y, to.x, to.y, colour);
     }
     void curve(std::span<point const> points, std::string const& colour) {
         std::string at;
         for (auto const& p : points)
             at += fmt::format("{}{:.1f},{:.1f}", at.empty() ? "" : " ", p.x, p.y);
-        body_ += fmt::format("<polyline points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"1.8\"/>\n", at, colour);
+        body_ +=
+            fmt::format("<polyline points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"1.8\"/>\n", at, colour);
     }
     void dot(point at, std::string const& colour) {
         body_ += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"2.6\" fill=\"{}\"/>\n", at.x, at.y, colour);
@@ -68,19 +69,23 @@ public:
     }
     // Along the y axis, read from below.
     void upright_text(point at, std::string_view what) {
-        body_ += fmt::format("<text transform=\"translate({:.1f} {:.1f}) rotate(-90)\" text-anchor=\"middle\">{}</text>\n", at.x,
-                             at.y, escaped(what));
+        body_ +=
+            fmt::format("<text transform=\"translate({:.1f} {:.1f}) rotate(-90)\" text-anchor=\"middle\">{}</text>\n",
+                        at.x, at.y, escaped(what));
     }
 
     void write(std::ostream& out) const {
-        out << fmt::format("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0:.0f} {1:.0f}\" width=\"{0:.0f}\" "
-                           "height=\"{1:.0f}\" font-family=\"sans-serif\" font-size=\"11\">\n",
-                           width_, height_)
+        out << fmt::format(
+                   "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0:.0f} {1:.0f}\" width=\"{0:.0f}\" "
+                   "height=\"{1:.0f}\" font-family=\"sans-serif\" font-size=\"11\">\n",
+                   width_, height_)
             << "<title>" << escaped(title_) << "</title>\n"
             << "<style>\n"
-               ".paper{fill:#ffffff} text{fill:#24292f} text.faint{fill:#57606a} .grid{stroke:#dfe3e8} .axis{stroke:#57606a}\n"
+               ".paper{fill:#ffffff} text{fill:#24292f} text.faint{fill:#57606a} .grid{stroke:#dfe3e8} "
+               ".axis{stroke:#57606a}\n"
                "@media (prefers-color-scheme:dark){\n"
-               ".paper{fill:#0d1117} text{fill:#e6edf3} text.faint{fill:#9aa4af} .grid{stroke:#2b313a} .axis{stroke:#9aa4af}}\n"
+               ".paper{fill:#0d1117} text{fill:#e6edf3} text.faint{fill:#9aa4af} .grid{stroke:#2b313a} "
+               ".axis{stroke:#9aa4af}}\n"
                "</style>\n"
                "<rect class=\"paper\" width=\"100%\" height=\"100%\"/>\n"
             << body_ << "</svg>\n";
@@ -88,7 +93,9 @@ public:
 
 private:
     static char const* anchored(anchor where) {
-        return where == anchor::start ? "" : where == anchor::middle ? " text-anchor=\"middle\"" : " text-anchor=\"end\"";
+        return where == anchor::start    ? ""
+               : where == anchor::middle ? " text-anchor=\"middle\""
+                                         : " text-anchor=\"end\"";
     }
     static std::string escaped(std::string_view raw) {
         std::string out;

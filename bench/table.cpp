@@ -52,7 +52,8 @@ std::string ratio_text(double ratio) {
     return ratio < 10 ? fmt::format("{:.3f}", ratio) : fmt::format("{:.0f}", ratio);
 }
 
-table::rounds const* table::find(std::string const& place, std::string const& workload, std::string const& driver) const {
+table::rounds const* table::find(std::string const& place, std::string const& workload,
+                                 std::string const& driver) const {
     auto const measured = values_.find(std::tuple(place, workload, driver));
     return measured == values_.end() ? nullptr : &measured->second;
 }
@@ -97,21 +98,24 @@ void table::print(std::ostream& out) const {
         if (one.place != place) {
             place = one.place;
             last.clear();
-            out << fmt::format("\non {}\n\n| {:<46} | {:<14} | {:>10} | {:>6} | {:>9} | {:>6} | {:>9} | {:>6} |\n", place,
-                               "workload", "driver", "median", "spread", "to native", "spread", "to kernel", "spread");
-            out << fmt::format("|-{:-<46}-|-{:-<14}-|-{:->10}:|-{:->6}:|-{:->9}:|-{:->6}:|-{:->9}:|-{:->6}:|\n", "", "", "", "", "",
-                               "", "", "");
+            out << fmt::format("\non {}\n\n| {:<46} | {:<14} | {:>10} | {:>6} | {:>9} | {:>6} | {:>9} | {:>6} |\n",
+                               place, "workload", "driver", "median", "spread", "to native", "spread", "to kernel",
+                               "spread");
+            out << fmt::format("|-{:-<46}-|-{:-<14}-|-{:->10}:|-{:->6}:|-{:->9}:|-{:->6}:|-{:->9}:|-{:->6}:|\n", "", "",
+                               "", "", "", "", "", "");
         }
-        out << fmt::format("| {:<46} | {:<14} | {:>10} | {:5.1f}% | {} | {} |\n", one.workload == last ? "" : one.workload,
-                           one.driver, value_text(one.workload, one.value.median), one.value.spread() * 100,
-                           ratio(one.to_native), ratio(one.to_kernel));
+        out << fmt::format("| {:<46} | {:<14} | {:>10} | {:5.1f}% | {} | {} |\n",
+                           one.workload == last ? "" : one.workload, one.driver,
+                           value_text(one.workload, one.value.median), one.value.spread() * 100, ratio(one.to_native),
+                           ratio(one.to_kernel));
         last = one.workload;
     }
 }
 
 void table::write_json(std::ostream& out, std::vector<std::pair<std::string, std::string>> const& context) const {
     auto const write = [&](char const* key, sample const& s) {
-        out << fmt::format(", \"{}\": {{\"median\": {:.6g}, \"low\": {:.6g}, \"high\": {:.6g}}}", key, s.median, s.low, s.high);
+        out << fmt::format(", \"{}\": {{\"median\": {:.6g}, \"low\": {:.6g}, \"high\": {:.6g}}}", key, s.median, s.low,
+                           s.high);
     };
     out << "{\n  \"context\": {";
     char const* separator = "\n";

@@ -1,6 +1,7 @@
-// What the benchmarks found, as ratios: for each workload the median of every driver over all rounds, its spread, and how it
-// compares with native and with the kernel. A figure without its ratio says little: machines differ, and are shared. So a
-// ratio is formed within each round, between runs that were neighbours in time, and the median of these is what counts.
+// What the benchmarks found, as ratios: for each workload the median of every driver over all rounds, its spread, and
+// how it compares with native and with the kernel. A figure without its ratio says little: machines differ, and are
+// shared. So a ratio is formed within each round, between runs that were neighbours in time, and the median of these is
+// what counts.
 #pragma once
 
 #include <cstddef>

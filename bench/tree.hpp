@@ -1,5 +1,5 @@
-// The trees that every driver is measured on: the same files, five names deep, in the same number of layers, on the same file
-// system. Built once per shape and kept until the program ends.
+// The trees that every driver is measured on: the same files, five names deep, in the same number of layers, on the
+// same file system. Built once per shape and kept until the program ends.
 #pragma once
 
 #include <algorithm>
@@ -48,7 +48,8 @@ inline std::unique_ptr<scratch_directory>& scratch() {
     return current;
 }
 
-// Where the files of a tree lie. In all cases every directory exists in every layer, so that all of them have to be asked.
+// Where the files of a tree lie. In all cases every directory exists in every layer, so that all of them have to be
+// asked.
 enum class placement {
     spread,  // file i in layer i modulo the number of layers
     lowest,  // all in the lowest layer
@@ -66,8 +67,8 @@ struct shape {
     friend auto operator<=>(shape const&, shape const&) = default;
     [[nodiscard]] std::string name() const {
         return std::to_string(layers) + '-' + std::to_string(files) + '-' + std::to_string(directories) + '-' +
-               (place == placement::lowest ? "lowest-" : "spread-") + std::to_string(bytes) + '-' + std::to_string(depth) +
-               (changes ? "-changes" : "");
+               (place == placement::lowest ? "lowest-" : "spread-") + std::to_string(bytes) + '-' +
+               std::to_string(depth) + (changes ? "-changes" : "");
     }
 };
 
@@ -127,7 +128,8 @@ private:
     // Not a stream: a million of these are made, and a stream takes longer than the file.
     static void write_file(std::string const& path, std::string const& content) {
         int const fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-        bool const written = fd >= 0 && ::write(fd, content.data(), content.size()) == static_cast<ssize_t>(content.size());
+        bool const written =
+            fd >= 0 && ::write(fd, content.data(), content.size()) == static_cast<ssize_t>(content.size());
         if (fd < 0 || ::close(fd) != 0 || !written)
             throw std::runtime_error("cannot write " + path);
     }

@@ -1,5 +1,5 @@
-// The kernel's overlayfs, with redirects and metacopies, volatile unless order is asked for, mounted by this program in a
-// mount namespace of its own: nobody else sees the mounts, and they are gone when the program is, however it ends.
+// The kernel's overlayfs, with redirects and metacopies, volatile unless order is asked for, mounted by this program in
+// a mount namespace of its own: nobody else sees the mounts, and they are gone when the program is, however it ends.
 #include "../all.ipp"
 #include "syscalls.hpp"
 

@@ -37,6 +37,7 @@ private:
     std::vector<lamina::memory_tree> layers_;  // topmost first
 };
 
-[[maybe_unused]] bool const registered = bench::add_driver<in_memory>(bench::reach::first_file_system, bench::table_only<in_memory>());
+[[maybe_unused]] bool const registered =
+    bench::add_driver<in_memory>(bench::reach::first_file_system, bench::table_only<in_memory>());
 
 }  // namespace

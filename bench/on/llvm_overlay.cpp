@@ -1,6 +1,7 @@
-// LLVM's vfs::OverlayFileSystem over real file systems, each with its layer as its working directory: relative paths are then
-// looked for in one layer after the other, as in an overlay. It is read only, knows no whiteouts, resolves symbolic links
-// outside the tree too, and keeps nothing between two calls: each asks the system, once per layer until one has the name.
+// LLVM's vfs::OverlayFileSystem over real file systems, each with its layer as its working directory: relative paths
+// are then looked for in one layer after the other, as in an overlay. It is read only, knows no whiteouts, resolves
+// symbolic links outside the tree too, and keeps nothing between two calls: each asks the system, once per layer until
+// one has the name.
 #include "../all.ipp"
 
 #include <algorithm>
@@ -37,7 +38,8 @@ public:
         }
         // Afterwards, since pushing one gives it the working directory of the others.
         for (unsigned i = 0; i < tree_.form().layers; ++i)
-            check(layers[tree_.form().layers - 1 - i]->setCurrentWorkingDirectory(tree_.lower(i).native()), "enter a layer");
+            check(layers[tree_.form().layers - 1 - i]->setCurrentWorkingDirectory(tree_.lower(i).native()),
+                  "enter a layer");
     }
 
     bool stat(path_type const& path) {

@@ -25,6 +25,7 @@ private:
     std::filesystem::path directory_;
 };
 
-[[maybe_unused]] bool const registered = bench::add_driver<native>(bench::reach::each_file_system, bench::everything<native>());
+[[maybe_unused]] bool const registered =
+    bench::add_driver<native>(bench::reach::each_file_system, bench::everything<native>());
 
 }  // namespace

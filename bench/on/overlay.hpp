@@ -1,5 +1,5 @@
-// The operations of a driver on a lamina::overlay: the members that a user would call, with paths parsed beforehand, as a
-// program that uses them again and again would keep them.
+// The operations of a driver on a lamina::overlay: the members that a user would call, with paths parsed beforehand, as
+// a program that uses them again and again would keep them.
 #pragma once
 
 #include <memory>
@@ -30,7 +30,9 @@ template <class File>
 class overlay_reader {
 public:
     explicit overlay_reader(File file) : file_(std::move(file)) {}
-    std::size_t read_at(std::span<std::byte> out, std::uint64_t offset) { return valid(file_.read_at(out, offset), "read"); }
+    std::size_t read_at(std::span<std::byte> out, std::uint64_t offset) {
+        return valid(file_.read_at(out, offset), "read");
+    }
 
 private:
     File file_;

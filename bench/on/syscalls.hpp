@@ -1,5 +1,5 @@
-// The operations of a driver as a program makes them on a directory of the system, whatever is mounted there: one path, from
-// one open directory, in as few system calls as it takes.
+// The operations of a driver as a program makes them on a directory of the system, whatever is mounted there: one path,
+// from one open directory, in as few system calls as it takes.
 #pragma once
 
 #include <array>
