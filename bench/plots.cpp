@@ -6,6 +6,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -287,19 +288,19 @@ void draw_growth(std::filesystem::path const& directory, table const& findings) 
 }
 
 void write_parts(std::filesystem::path const& directory, table const& findings) {
-    if (has(findings, false)) {
-        write_file(directory / "table.md", [&](std::ostream& out) { write_main_table(out, findings, false); });
-        write_file(directory / "others.md",
-                   [&](std::ostream& out) { write_beside(out, findings, {"lamina_memory", "lamina_tar"}, "kernel"); });
-    }
+    for (bool const growth : {false, true})
+        if (has(findings, growth))
+            write_file(directory / (growth ? "growth.md" : "table.md"),
+                       [&](std::ostream& out) { write_main_table(out, findings, growth); });
     std::vector<std::string> peers = {"lamina"};
     for (auto const* const driver : {"llvm_overlay", "physfs"})
         if (std::find(findings.drivers().begin(), findings.drivers().end(), driver) != findings.drivers().end())
             peers.emplace_back(driver);
-    if (peers.size() > 1 && has(findings, false))
-        write_file(directory / "peers.md", [&](std::ostream& out) { write_beside(out, findings, peers, "lamina"); });
-    if (has(findings, true))
-        write_file(directory / "growth.md", [&](std::ostream& out) { write_main_table(out, findings, true); });
+    // Another library that was not found leaves the page as it is.
+    if (std::ostringstream text; write_beside(text, findings, peers, "lamina"))
+        write_file(directory / "peers.md", [&](std::ostream& out) { out << text.str(); });
+    if (std::ostringstream text; write_beside(text, findings, {"lamina_memory", "lamina_tar"}, "kernel"))
+        write_file(directory / "others.md", [&](std::ostream& out) { out << text.str(); });
 }
 
 }  // namespace bench
