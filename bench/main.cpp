@@ -259,16 +259,17 @@ int main(int argc, char** argv) try {
         bench::scratch().reset();
         bench::scratch() = std::make_unique<bench::scratch_directory>(wanted.directories[i]);
         run(wanted, i, places[i], drivers, table);
+        if (table.empty())
+            throw std::runtime_error("no benchmark was run");
+        // Now, so that what was measured is not lost with what comes.
+        if (!wanted.out.empty())
+            write_results(wanted.out, table, where);
     }
-    if (table.empty())
-        throw std::runtime_error("no benchmark was run");
     table.print(std::cout);
     if (!bench::notes().empty())
         std::cout << '\n';
     for (auto const& [name, what] : bench::notes())
         std::cout << name << ": " << what << '\n';
-    if (!wanted.out.empty())
-        write_results(wanted.out, table, where);
     for (auto const& [name, why] : bench::failures())
         std::cerr << name << ": failed: " << why << '\n';
     return bench::failures().empty() ? 0 : 1;
