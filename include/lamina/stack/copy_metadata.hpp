@@ -71,12 +71,21 @@ template <class Core>
 // Runs `change` on a directory of the upper, then puts the directory's times back as they were.
 template <class Core, class Change>
 [[nodiscard]] result<void> keeping_times(Core& core, entry_id directory, Change&& change) {
-    LAMINA_TRY(auto const before, core.fetch_attributes(directory));
+    entry& e = core.at(directory);
+    auto& put_back = core.directory(directory).put_back;
+    // What was put back last is there still, if nothing that could show has been done since.
+    if (put_back.version != e.version.load(std::memory_order_acquire)) {
+        LAMINA_TRY(auto const before, core.fetch_attributes(directory));
+        put_back.atime = before.atime;
+        put_back.mtime = before.mtime;
+    }
+    put_back.version = put_back.none;
     LAMINA_CHECK(change());
-    core.at(directory).forget_attributes();
+    e.forget_attributes();
     // The change is published; that its time shows is no reason to call it failed.
-    (void)core.layers.upper().set_times_at(core.upper_node(directory), name_ref{},
-                                           time_change::both(before.atime, before.mtime));
+    if (core.layers.upper().set_times_at(core.upper_node(directory), name_ref{},
+                                         time_change::both(put_back.atime, put_back.mtime)))
+        put_back.version = e.version.load(std::memory_order_acquire);
     return {};
 }
 

@@ -171,10 +171,10 @@ template <class Core>
     auto& upper = core.layers.upper();
     LAMINA_TRY(auto const place, prepare_new(core, directory, name));
     bool const aufs = core.layers.style(0).format == whiteout_format::aufs;
+    intended_whiteout<Core> intent(core);
     if (!place.over_whiteout) {
         LAMINA_CHECK(upper.create_directory_at(place.directory, name, mode));
     } else {
-        intended_whiteout<Core> intent(core);
         temporary<Core> built(core);
         LAMINA_CHECK(upper.create_directory_at(core.work, built.name(), mode));
         LAMINA_CHECK(inherit(core, directory, built.name(), file_type::directory));

@@ -9,8 +9,8 @@
 // To take the second step twice, or without the first, does no harm: what it finds then is as it should be.
 //
 // An intent is a file in `<work>/lamina/intent`: a line that says what it is, then the path of the name in the upper. It
-// is written elsewhere, flushed with durability::strict, and moved there; removed when the change is done. Under power loss
-// with `ordered`, the intent may be lost, but not without the steps that came after it (durable.hpp).
+// is written elsewhere and moved there, and removed when the change is done, and flushed if it has to be (durable.hpp). Under
+// power loss with `ordered` it may be lost, but not without the steps that came after it.
 //
 // Requires throughout: the tree lock, exclusive, or nobody else who uses the stack yet.
 #pragma once

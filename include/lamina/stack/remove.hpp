@@ -45,12 +45,12 @@ template <class Core>
 }
 
 // Puts a whiteout under `name` in place of what the upper has there, in one step where the upper can exchange names. A
-// directory goes to the work directory and is deleted there. Requires: the parent is in the upper.
+// directory goes to the work directory and is deleted there. `intent` is to live until the change is flushed. Requires: the parent is in the upper.
 template <class Core>
-[[nodiscard]] result<void> replace_by_whiteout(Core& core, entry_id parent, name_ref name, bool is_directory) {
+[[nodiscard]] result<void> replace_by_whiteout(Core& core, entry_id parent, name_ref name, bool is_directory,
+                                               intended_whiteout<Core>& intent) {
     auto& upper = core.layers.upper();
     node const directory = core.upper_node(parent);
-    intended_whiteout<Core> intent(core);
     if (core.layers.style(0).format == whiteout_format::aufs) {
         if (is_directory)
             LAMINA_CHECK(intent.write(parent, name));
@@ -130,6 +130,7 @@ template <class Core>
     LAMINA_TRY(bool const below, has_below(core, id));
     leaving_name<Core> leaving;
     LAMINA_CHECK(leaving.note(core, id));
+    intended_whiteout<Core> intent(core);
     result<void> done;
     if (!core.in_upper(id)) {
         LAMINA_CHECK(ensure_upper_directory(core, directory));
@@ -137,7 +138,7 @@ template <class Core>
         done = place_whiteout(core, core.upper_node(directory), e.hashed_name());
     } else if (below) {
         LAMINA_CHECK(allow_xattr_whiteouts(core, directory));
-        done = replace_by_whiteout(core, directory, e.hashed_name(), is_directory);
+        done = replace_by_whiteout(core, directory, e.hashed_name(), is_directory, intent);
     } else if (!is_directory) {
         done = upper.remove_at(core.upper_node(directory), e.hashed_name());
     } else {

@@ -287,44 +287,40 @@ private:
             (void)upper().remove_at(from_node(), from_);
             return {};
         }
-        intended_whiteout<Core> intent(core_);
-        LAMINA_CHECK(intent.write(to_dir_, to_));
+        LAMINA_CHECK(intent_at_target_.write(to_dir_, to_));
         LAMINA_CHECK(upper().remove_at(to_node(), to_));
         auto moved = upper().rename_at(from_node(), from_, to_node(), to_, rename_flags::none);
         if (!moved && !link_whiteout(core_, to_node(), to_))  // as it was
-            intent.kept();
+            intent_at_target_.kept();
         return moved;
     }
 
     // Step 4, with a whiteout for the old name.
     [[nodiscard]] result<void> move_leaving_whiteout() {
-        bool const free = !target_in_upper();
-        if (free && core_.upper_able.has(capability::exchange)) {
+        // Only where nothing shows at the new name: a whiteout there would hide it too early.
+        if (target_ == entry_id::none && core_.upper_able.has(capability::exchange)) {
             bool const placed = !upper_whiteout_;
-            // Where a lower's empty directory shows at the new name, a whiteout there would show: take the flag for
-            // that.
-            if (target_ == entry_id::none || !core_.upper_able.has(capability::rename_whiteout)) {
-                if (placed) {
-                    LAMINA_CHECK(allow_xattr_whiteouts(core_, to_dir_));
-                    LAMINA_CHECK(link_whiteout(core_, to_node(), to_));
-                }
-                auto moved = upper().rename_at(from_node(), from_, to_node(), to_, rename_flags::exchange);
-                if (!moved && placed)
-                    (void)upper().remove_at(to_node(), to_);  // it hid nothing that was visible, or the view is as it was
-                return moved;
+            if (placed) {
+                LAMINA_CHECK(allow_xattr_whiteouts(core_, to_dir_));
+                LAMINA_CHECK(link_whiteout(core_, to_node(), to_));
             }
+            auto moved = upper().rename_at(from_node(), from_, to_node(), to_, rename_flags::exchange);
+            if (!moved && placed)
+                (void)upper().remove_at(to_node(), to_);  // it hid nothing that was visible, or the view is as it was
+            return moved;
         }
         if (core_.upper_able.has(capability::rename_whiteout) && !(upper_whiteout_ && core_.at(source_).is_directory()))
             return upper().rename_at(from_node(), from_, to_node(), to_, rename_flags::whiteout);
         // Two steps; what the second needs is made before the first.
         temporary<Core> whiteout(core_);
         LAMINA_CHECK(link_whiteout(core_, core_.work, whiteout.name()));
-        intended_whiteout<Core> intent(core_);
-        LAMINA_CHECK(intent.write(from_dir_, from_));
+        LAMINA_CHECK(intent_at_source_.write(from_dir_, from_));
         LAMINA_CHECK(move());
-        auto placed = whiteout.publish(from_node(), from_);
+        auto placed = flush();  // or the disk may take the whiteout for what replaced the object
+        if (placed)
+            placed = whiteout.publish(from_node(), from_);
         if (!placed && (target_in_upper() || !upper().rename_at(to_node(), to_, from_node(), from_, rename_flags::none)))
-            intent.kept();  // it cannot be taken back
+            intent_at_source_.kept();  // it cannot be taken back
         return placed;
     }
 
@@ -392,6 +388,8 @@ private:
     entry_id target_ = entry_id::none;
     bool upper_whiteout_ = false;
     leaving_name<Core> leaving_;  // of what is replaced
+    // Until all is flushed.
+    intended_whiteout<Core> intent_at_source_{core_}, intent_at_target_{core_};
 };
 
 template <class Core>
