@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <new>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <type_traits>
@@ -38,6 +39,7 @@ public:
     virtual result<std::uint64_t> next_data(std::uint64_t offset) = 0;
     virtual result<std::uint64_t> next_hole(std::uint64_t offset) = 0;
     virtual result<attributes> status() = 0;
+    virtual result<std::optional<digest>> verity_digest() = 0;
     virtual result<std::size_t> write_at(std::span<std::byte const> bytes, std::uint64_t offset) = 0;
     virtual result<std::size_t> append(std::span<std::byte const> bytes) = 0;
     virtual result<void> resize(std::uint64_t size) = 0;
@@ -72,6 +74,12 @@ public:
     result<std::uint64_t> next_data(std::uint64_t offset) override { return file_.next_data(offset); }
     result<std::uint64_t> next_hole(std::uint64_t offset) override { return file_.next_hole(offset); }
     result<attributes> status() override { return file_.status(); }
+    result<std::optional<digest>> verity_digest() override {
+        if constexpr (measures_content<F>)
+            return file_.verity_digest();
+        else
+            return std::optional<digest>();
+    }
 
     // A handle of a backend that cannot write was not opened for writing, and there is nothing else it could change.
     result<std::size_t> write_at(std::span<std::byte const> bytes, std::uint64_t offset) override {
@@ -181,6 +189,8 @@ public:
     result<std::uint64_t> next_data(std::uint64_t offset) { return file_->next_data(offset); }
     result<std::uint64_t> next_hole(std::uint64_t offset) { return file_->next_hole(offset); }
     result<attributes> status() { return file_->status(); }
+    // Empty also for a kind of file that has none.
+    result<std::optional<digest>> verity_digest() { return file_->verity_digest(); }
 
     // Changes. Errors: of a file whose backend cannot write, ebadf for content and erofs for everything else.
     result<std::size_t> write_at(std::span<std::byte const> bytes, std::uint64_t offset) {

@@ -28,6 +28,7 @@
 
 #include <lamina/core/attributes.hpp>
 #include <lamina/core/capability.hpp>
+#include <lamina/core/digest.hpp>
 #include <lamina/core/dirent.hpp>
 #include <lamina/core/handle.hpp>
 #include <lamina/core/ident.hpp>
@@ -50,6 +51,14 @@ concept readable_file = std::movable<F> && requires(F& file, std::span<std::byte
     { file.next_data(offset) } -> std::same_as<result<std::uint64_t>>;
     { file.next_hole(offset) } -> std::same_as<result<std::uint64_t>>;
     { file.status() } -> std::same_as<result<attributes>>;
+};
+
+// What content an open file has, as fs-verity names it. Optional.
+//   verity_digest()   empty where there is none: the file system keeps none for this file, or one of an algorithm that
+//                     is not known here. Requires: opened for reading.
+template <class F>
+concept measures_content = readable_file<F> && requires(F& file) {
+    { file.verity_digest() } -> std::same_as<result<std::optional<digest>>>;
 };
 
 // The file-handle half of writing. `write_at` and `append` may write fewer bytes than given (at least one), as

@@ -44,6 +44,7 @@ struct flaw {
         dangling_redirect, // a redirect that leads to no directory
         bad_metacopy,      // a mark `metacopy` that means nothing
         missing_data,      // a half copy whose data no layer has
+        wrong_data,        // a half copy whose data is not what it records (policy::verify)
         unreadable,        // it cannot be looked at; `why` says the error
         // Noted.
         needless_whiteout, // nothing lies below it
@@ -63,21 +64,14 @@ struct flaw {
     constexpr std::string_view names[] = {"stale work",        "stale index entry", "orphaned index entry", "wrong link count",
                                           "not marked impure", "unclean",           "incompatible",         "foreign index",
                                           "bad redirect",      "dangling redirect", "bad metacopy",         "missing data",
-                                          "unreadable",        "needless whiteout", "needless opaque mark", "unknown origin"};
+                                          "wrong data",        "unreadable",        "needless whiteout",
+                                          "needless opaque mark", "unknown origin"};
     return names[static_cast<std::size_t>(what)];
 }
 
 enum class repairs : std::uint8_t { none, proven };
 
 namespace detail {
-
-// Whether a mark `metacopy` is one: empty, or `0, length, 0, algorithm` and a digest.
-[[nodiscard]] inline bool is_metacopy_value(std::string_view value) noexcept {
-    if (value.empty())
-        return true;
-    auto const byte = [&](std::size_t i) { return static_cast<unsigned char>(value[i]); };
-    return value.size() >= 4 && byte(0) == 0 && byte(1) == value.size();
-}
 
 template <class Core>
 class inspection {
@@ -238,14 +232,24 @@ private:
                                                             mark_key(core_, mark::metacopy)));
         if (!value)
             return {};
-        if (!is_metacopy_value(*value)) {
+        if (!mark::read_metacopy(*value)) {
             tell(flaw::kind::bad_metacopy, at_);
             return {};
         }
         search<Core> below(core_);
         if (auto const found = find_data(core_, id, below); !found)
             tell(flaw::kind::missing_data, at_, found.error().code);
+        else if (auto const sound = verify_data(below); !sound)
+            tell(flaw::kind::wrong_data, at_, sound.error().code);
         return {};
+    }
+    // Reads all of the data where no file system keeps its digest.
+    [[nodiscard]] result<void> verify_data(search<Core> const& below) {
+        auto const& data = *below.data;
+        if (below.claim.recorded.empty() && core_.rules.verify != verification::require)
+            return {};
+        LAMINA_TRY(auto file, core_.layers.open(data.layer, data.directory, data.name, open_flags::read));
+        return verify(core_.rules, below.claim, file);
     }
 
     // On into what is merged, and the names that an object of the index is shown under.

@@ -11,7 +11,8 @@
 //   7. flush, unless the data is shared with the lower file (durable.hpp): a name must not be on the disk before its data
 //   8. publish by one rename or link: before it the lower object is seen, after it the whole copy
 //   9. the parent's times put back: the directory shows the same entries as before
-// A failure up to 8 removes the temporary; nothing has changed then.
+// A failure up to 8 removes the temporary; nothing has changed then. Before 2, data of which a half copy records the
+// digest is measured, or a half copy's record is made (verify.hpp): what is other data is not copied.
 //
 // While data is copied no lock is held. The entry is marked `copying`; who needs the same object waits until
 // `copies_ended` moves, and looks the name up again. The entry may be renamed away no more (a rename needs the copy
@@ -104,21 +105,21 @@ public:
             LAMINA_CHECK(settle_data(core_, id_, style.format == whiteout_format::kernel &&
                                                      has_key(mark::key(style.space, mark::metacopy))));
         LAMINA_CHECK(find_origin());
-        if (shell_ || size_ == 0 || content_)
+        bool const records = shell_ && core_.rules.verify != verification::off;
+        if ((!records && (shell_ || size_ == 0)) || content_)
             return {};
         if (core_.at(id_).is(fact::metacopy)) {
             search<Core> below(core_);
             LAMINA_CHECK(find_data(core_, id_, below));
-            auto const& data = *below.data;
-            LAMINA_TRY(source_, core_.layers.open(data.layer, data.directory, data.name, open_flags::read));
-        } else {
-            LAMINA_TRY(source_, core_.layers.open(place_.layer, place_.directory, name_, open_flags::read));
+            claim_ = std::move(below.claim);
+            return open_source(below.data->layer, below.data->directory, below.data->name);
         }
-        return {};
+        return open_source(place_.layer, place_.directory, name_);
     }
 
     // Steps 2 to 7. Requires: no lock.
     [[nodiscard]] result<void> build() {
+        LAMINA_CHECK(judge_source());
         LAMINA_CHECK(make());
         LAMINA_CHECK(fill());
         LAMINA_TRY(auto const made, copy_->status());
@@ -132,7 +133,8 @@ public:
                                      return copy_->set_xattr(key, value, xattr_flags::none);
                                  }));
         if (shell_)
-            LAMINA_CHECK(copy_->set_xattr(mark::key(core_.layers.style(0).space, mark::metacopy), {}, xattr_flags::none));
+            LAMINA_CHECK(copy_->set_xattr(mark::key(core_.layers.style(0).space, mark::metacopy),
+                                          mark::write_metacopy(recorded_), xattr_flags::none));
         if (origin_)
             LAMINA_CHECK(copy_->set_xattr(mark_key(core_, mark::origin), *origin_, xattr_flags::none));
         if (group_ != nullptr)
@@ -217,6 +219,40 @@ private:
         return std::make_shared<typename Core::file_variant>(*std::move(copy_));
     }
 
+    // The file that has the data, if anything is to be known of it: a shell takes over what is recorded already, and
+    // needs nothing of data that cannot be measured or read.
+    [[nodiscard]] result<void> open_source(layer_number layer, node directory, name_ref name) {
+        bool const optional = shell_ && core_.rules.verify != verification::require;
+        if (shell_ && (claim_.by_topmost || (optional && !core_.layers.measures(layer))))
+            return {};
+        auto opened = core_.layers.open(layer, directory, name, open_flags::read);
+        if (!opened)
+            return optional && opened.error() == errc::eacces ? result<void>() : unexpected(opened.error());
+        source_.emplace(*std::move(opened));
+        return {};
+    }
+    // Before anything is made of it: whether the data is what it should be, and what a shell is to record. Where that
+    // must be something and there is nothing, the copy is a whole one.
+    [[nodiscard]] result<void> judge_source() {
+        if (source_)
+            LAMINA_CHECK(verify(core_.rules, claim_, *source_));
+        if (!shell_ || core_.rules.verify == verification::off)
+            return {};
+        if (claim_.by_topmost) {
+            recorded_.recorded = claim_.recorded.front();
+        } else if (source_) {
+            auto measured = measure(*source_);
+            if (!measured)
+                return unexpected(measured.error().in_layer(source_layer()));
+            recorded_.recorded = *measured;
+        }
+        shell_ = recorded_.recorded || core_.rules.verify != verification::require;
+        return {};
+    }
+    [[nodiscard]] layer_number source_layer() const noexcept {
+        return claim_.data == no_layer ? place_.layer : claim_.data;
+    }
+
     // The lower object's handle; an object of the upper that is replaced hands its own on.
     [[nodiscard]] result<void> find_origin() {
         if (!core_.links.on)
@@ -291,7 +327,7 @@ private:
             },
             *source_);
         if (!done && done.error().op == operation::read)
-            return unexpected(done.error().in_layer(place_.layer));
+            return unexpected(done.error().in_layer(source_layer()));
         return done;
     }
 
@@ -322,10 +358,12 @@ private:
     location place_;
     std::string name_;
     std::uint64_t size_;
-    bool const shell_;
+    bool shell_;
     std::optional<std::string_view> content_;
     temporary<Core> temporary_;
     std::optional<typename Core::file_variant> source_;
+    data_claim claim_;               // of half copies above it
+    mark::metacopy_value recorded_;  // in the shell's mark
     std::optional<upper_file> copy_;
     std::vector<std::string> keys_;  // of the original's extended attributes
     std::optional<std::string> origin_;

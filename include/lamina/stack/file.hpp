@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -67,6 +68,13 @@ public:
     }
     [[nodiscard]] result<std::uint64_t> next_hole(std::uint64_t offset) {
         return std::visit([&](auto& f) { return f.next_hole(offset); }, now());
+    }
+    // Of the file in the layer; empty where that has none.
+    [[nodiscard]] result<std::optional<digest>> verity_digest() { return detail::measure(now()); }
+    // Whether this is the data that half copies record. For who opens it, before anybody else has it: it never follows
+    // a copy.
+    [[nodiscard]] result<void> verify(policy const& rules, detail::data_claim const& claim) {
+        return detail::verify(rules, claim, inner_);
     }
     // As the merged view has them, with the overlay's inode number.
     [[nodiscard]] result<attributes> status() {

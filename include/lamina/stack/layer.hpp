@@ -329,6 +329,10 @@ public:
                 return std::nullopt;
         });
     }
+    // Whether the layer's files may tell what content they have.
+    [[nodiscard]] bool measures(layer_number i) const noexcept {
+        return visit(i, []<class B>(B&) { return measures_content<file_of<B>>; });
+    }
     // A regular file: the caller has looked the type up.
     [[nodiscard]] result<file_variant> open(layer_number i, node dir, name_ref name, open_flags flags) const {
         return visit(i, [&](auto& b) -> result<file_variant> {

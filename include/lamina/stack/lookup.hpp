@@ -19,6 +19,8 @@
 #include <vector>
 
 #include <lamina/stack/core.hpp>
+#include <lamina/stack/verify.hpp>
+#include <lamina/whiteout/metacopy_value.hpp>
 
 namespace lamina::detail {
 
@@ -56,6 +58,7 @@ public:
         std::string name;
     };
     std::optional<data_place> data;
+    data_claim claim;  // what the metacopies on the way say of it
 
     // Looks for `name` below the directory `parent`. Requires: the tree lock, exclusive; `parent` alive. Layers above
     // `first` are left out (1: what lies below the upper).
@@ -192,6 +195,15 @@ private:
             LAMINA_TRY(auto const metacopy,
                        core_.layers.get_xattr(layer, dir, name, mark::key(style.space, mark::metacopy)));
             if (metacopy) {
+                auto said = mark::read_metacopy(*metacopy);
+                if (!said)
+                    return unexpected(said.error().in_layer(layer));
+                if (!awaits_data_) {
+                    claim.topmost = layer;
+                    claim.by_topmost = said->recorded.has_value();
+                }
+                if (said->recorded)
+                    claim.recorded.push_back(*said->recorded);
                 awaits_data_ = true;
                 stop_ = false;
                 LAMINA_TRY(auto const moved,
@@ -204,6 +216,7 @@ private:
         }
         core_.layers.retain(layer, dir);
         data = data_place{layer, dir, std::string(name.text)};
+        claim.data = layer;
         return {};
     }
 

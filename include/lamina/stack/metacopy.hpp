@@ -37,7 +37,7 @@ template <class Core>
 
 // Finds out whether a file is a metacopy; that it is none, once and for all. (A metacopy may be filled through another
 // name.) Requires: tree lock, exclusive; a visible regular file. Errors: eperm if it is one and the policy refuses
-// them.
+// them, eio if its mark means nothing.
 template <class Core>
 [[nodiscard]] result<void> judge_data(Core& core, entry_id id) {
     entry& e = core.at(id);
@@ -50,11 +50,14 @@ template <class Core>
         return settle_data(core, id, false);
     LAMINA_TRY(auto const metacopy, core.layers.get_xattr(place.layer, place.directory, place.name,
                                                           mark::key(style.space, mark::metacopy)));
+    if (metacopy)
+        if (auto const said = mark::read_metacopy(*metacopy); !said)
+            return unexpected(said.error().in_layer(place.layer));
     return settle_data(core, id, metacopy.has_value());
 }
 
 // Looks for the data of a visible regular file: `found.data` is where it lies. Requires: tree lock, exclusive.
-// Errors: eio if no layer has it.
+// Errors: eio if no layer has it, or a mark on the way means nothing.
 template <class Core>
 [[nodiscard]] result<void> find_data(Core& core, entry_id id, search<Core>& found) {
     entry const& e = core.at(id);
@@ -126,6 +129,7 @@ public:
     // Requires: no lock.
     [[nodiscard]] result<void> copy() {
         if (from_) {
+            LAMINA_CHECK(verify(core_.rules, below_.claim, *from_));
             LAMINA_TRY(auto known, std::visit([](auto& file) { return file.status(); }, *from_));
             // The shell's size is the file's: a lower that has changed since is cut or extended to it.
             known.size = std::min(known.size, shell_.size);

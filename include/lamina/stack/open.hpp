@@ -1,7 +1,8 @@
 // Regular files opened: for reading where they lie, for writing in the upper.
 //
 // Errors: enoent, eisdir, eloop (a symbolic link), enxio (a device, fifo or socket, which is never opened); eperm for a
-// metacopy that the policy refuses; those of the layers with their number.
+// metacopy that the policy refuses, eio for one whose mark means nothing or whose data is not what it records
+// (verify.hpp); those of the layers with their number.
 #pragma once
 
 #include <utility>
@@ -30,20 +31,38 @@ template <class Core>
     return overlay_file<Core>(core, id, place.layer, std::move(opened), flags);
 }
 
+// A file that nobody may read before it was verified.
+template <class Core>
+struct unverified_file {
+    overlay_file<Core> file;
+    data_claim claim;
+};
+// Requires: no lock.
+template <class Core>
+[[nodiscard]] result<overlay_file<Core>> verified(Core const& core, unverified_file<Core> opened) {
+    if (auto const sound = opened.file.verify(core.rules, opened.claim); !sound)
+        return unexpected(sound.error().during(operation::open));
+    return std::move(opened.file);
+}
+
 // For reading. Requires: tree lock, exclusive.
 template <class Core>
-[[nodiscard]] result<overlay_file<Core>> open_found(Core& core, entry_id directory, name_ref name, open_flags flags) {
+[[nodiscard]] result<unverified_file<Core>> open_found(Core& core, entry_id directory, name_ref name,
+                                                       open_flags flags) {
     LAMINA_TRY(entry_id const id, find_present(core, directory, name));
     LAMINA_CHECK(judge_openable(core, id));
     LAMINA_CHECK(judge_data(core, id));
-    if (!core.at(id).is(fact::metacopy))
-        return open_plain(core, id, flags);
+    if (!core.at(id).is(fact::metacopy)) {
+        LAMINA_TRY(auto plain, open_plain(core, id, flags));
+        return unverified_file<Core>{std::move(plain), {}};
+    }
     search<Core> below(core);
     LAMINA_CHECK(find_data(core, id, below));
     auto const& data = *below.data;
     LAMINA_TRY(auto opened, core.layers.open(data.layer, data.directory, data.name, open_flags::read));
     core.pin(id);
-    return overlay_file<Core>(core, id, data.layer, std::move(opened), flags);
+    return unverified_file<Core>{overlay_file<Core>(core, id, data.layer, std::move(opened), flags),
+                                 std::move(below.claim)};
 }
 
 // Takes the tree lock. Without an upper: erofs for what exists.

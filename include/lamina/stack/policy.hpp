@@ -44,6 +44,17 @@ enum class durability : std::uint8_t { automatic, none, ordered, strict };
 // one, belongs to these layers. Asked for and impossible is an error: eopnotsupp, or estale for an index of other layers.
 enum class indexing : std::uint8_t { automatic, on, off };
 
+// Whether the data of a half copy is compared with the digest that the half copy records (fs-verity's, of the data), at
+// each open and before it is copied. What is not that data is eio, in its layer.
+//   automatic  where the data's layer can measure: posix_directory by fs-verity, any layer in computed_digests. Half
+//              copies that are made record the digest of what can be measured. (The kernel's verity=on, but for this:
+//              there data without fs-verity is eio if a digest of it is recorded.)
+//   require    always: a half copy that records none, and data that cannot be measured, are eio; and of data that cannot
+//              be measured no half copy is made, but a whole one (verity=require)
+//   off        never; and none is recorded
+// Trust in what is recorded is trust in the layer that the half copy lies in.
+enum class verification : std::uint8_t { automatic, off, require };
+
 struct policy {
     // The format in which the upper writes deletions: kernel unless told otherwise.
     whiteout_format format = whiteout_format::automatic;
@@ -53,6 +64,7 @@ struct policy {
     redirects redirect = redirects::automatic;
     // follow where the format can store a metacopy (kernel).
     metacopies metacopy = metacopies::automatic;
+    verification verify = verification::automatic;
     // keep where the upper can change owners, else take.
     ownership owner = ownership::automatic;
     indexing index = indexing::automatic;

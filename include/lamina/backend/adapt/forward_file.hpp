@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,6 +22,10 @@ template <class F, class Policy>
 class forwarded_file;
 
 namespace detail {
+
+// A policy whose `around` gives digests to files that have none: `static constexpr bool adds_digests = true`.
+template <class Policy>
+concept adds_digests = requires { requires Policy::adds_digests; };
 
 // What a policy's `around` answers: what the callable would have.
 template <class F>
@@ -122,6 +127,16 @@ public:
     }
     result<attributes> status() {
         return through({.what = primitive::file_status}, [this](call const&) { return file_.status(); });
+    }
+    result<std::optional<digest>> verity_digest()
+        requires(measures_content<F> || detail::adds_digests<Policy>)
+    {
+        return through({.what = primitive::verity_digest}, [this](call const&) -> result<std::optional<digest>> {
+            if constexpr (measures_content<F>)
+                return file_.verity_digest();
+            else
+                return std::optional<digest>();
+        });
     }
 
     result<std::size_t> write_at(std::span<std::byte const> bytes, std::uint64_t offset)
