@@ -6,4 +6,5 @@
 #include <lamina/core/fwd.hpp>
 #include <lamina/posix/fwd.hpp>
 #include <lamina/stack/fwd.hpp>
+#include <lamina/verity/fwd.hpp>
 #include <lamina/whiteout/fwd.hpp>
