@@ -105,16 +105,22 @@ public:
             LAMINA_CHECK(settle_data(core_, id_, style.format == whiteout_format::kernel &&
                                                      has_key(mark::key(style.space, mark::metacopy))));
         LAMINA_CHECK(find_origin());
-        bool const records = shell_ && core_.rules.verify != verification::off;
-        if ((!records && (shell_ || size_ == 0)) || content_)
+        if ((shell_ && core_.rules.verify == verification::off) || (!shell_ && size_ == 0) || content_)
             return {};
+        location data{place_.layer, place_.directory, name_};
+        search<Core> below(core_);
         if (core_.at(id_).is(fact::metacopy)) {
-            search<Core> below(core_);
             LAMINA_CHECK(find_data(core_, id_, below));
-            claim_ = std::move(below.claim);
-            return open_source(below.data->layer, below.data->directory, below.data->name);
+            claim_ = below.claim;
+            data = {below.data->layer, below.data->directory, below.data->name};
         }
-        return open_source(place_.layer, place_.directory, name_);
+        source_layer_ = data.layer;
+        if (shell_) {
+            LAMINA_TRY(source_, open_to_record(core_, claim_, data));
+        } else {
+            LAMINA_TRY(source_, core_.layers.open(data.layer, data.directory, data.name, open_flags::read));
+        }
+        return {};
     }
 
     // Steps 2 to 7. Requires: no lock.
@@ -219,38 +225,15 @@ private:
         return std::make_shared<typename Core::file_variant>(*std::move(copy_));
     }
 
-    // The file that has the data, if anything is to be known of it: a shell takes over what is recorded already, and
-    // needs nothing of data that cannot be measured or read.
-    [[nodiscard]] result<void> open_source(layer_number layer, node directory, name_ref name) {
-        bool const optional = shell_ && core_.rules.verify != verification::require;
-        if (shell_ && (claim_.by_topmost || (optional && !core_.layers.measures(layer))))
-            return {};
-        auto opened = core_.layers.open(layer, directory, name, open_flags::read);
-        if (!opened)
-            return optional && opened.error() == errc::eacces ? result<void>() : unexpected(opened.error());
-        source_.emplace(*std::move(opened));
-        return {};
-    }
-    // Before anything is made of it: whether the data is what it should be, and what a shell is to record. Where that
-    // must be something and there is nothing, the copy is a whole one.
+    // Where a half copy must record something and there is nothing, the copy is a whole one.
     [[nodiscard]] result<void> judge_source() {
         if (source_)
             LAMINA_CHECK(verify(core_.rules, claim_, *source_));
         if (!shell_ || core_.rules.verify == verification::off)
             return {};
-        if (claim_.by_topmost) {
-            recorded_.recorded = claim_.recorded.front();
-        } else if (source_) {
-            auto measured = measure(*source_);
-            if (!measured)
-                return unexpected(measured.error().in_layer(source_layer()));
-            recorded_.recorded = *measured;
-        }
+        LAMINA_TRY(recorded_.recorded, digest_to_record(claim_, source_, source_layer_));
         shell_ = recorded_.recorded || core_.rules.verify != verification::require;
         return {};
-    }
-    [[nodiscard]] layer_number source_layer() const noexcept {
-        return claim_.data == no_layer ? place_.layer : claim_.data;
     }
 
     // The lower object's handle; an object of the upper that is replaced hands its own on.
@@ -327,7 +310,7 @@ private:
             },
             *source_);
         if (!done && done.error().op == operation::read)
-            return unexpected(done.error().in_layer(source_layer()));
+            return unexpected(done.error().in_layer(source_layer_));
         return done;
     }
 
@@ -362,6 +345,7 @@ private:
     std::optional<std::string_view> content_;
     temporary<Core> temporary_;
     std::optional<typename Core::file_variant> source_;
+    layer_number source_layer_ = 0;
     data_claim claim_;               // of half copies above it
     mark::metacopy_value recorded_;  // in the shell's mark
     std::optional<upper_file> copy_;

@@ -62,4 +62,36 @@ template <class File>
     return {};
 }
 
+// The data of a file, opened for what a half copy of it is to record. Empty where nothing is to be known of it: the new
+// half copy takes over what one below it records; or nothing need be recorded, and the data cannot be measured or read.
+// Requires: the policy verifies.
+template <class Core, class Place>
+[[nodiscard]] auto open_to_record(Core& core, data_claim const& claim, Place const& data)
+    -> result<std::optional<typename Core::file_variant>> {
+    using nothing = std::optional<typename Core::file_variant>;
+    bool const required = core.rules.verify == verification::require;
+    if (claim.by_topmost || (!required && !core.layers.measures(data.layer)))
+        return nothing();
+    auto opened = core.layers.open(data.layer, data.directory, data.name, open_flags::read);
+    if (!opened && !required && opened.error() == errc::eacces)
+        return nothing();
+    if (!opened)
+        return unexpected(opened.error());
+    return nothing(*std::move(opened));
+}
+
+// What a half copy records of the data in `source`. Errors: what measuring reports.
+template <class File>
+[[nodiscard]] result<std::optional<digest>> digest_to_record(data_claim const& claim, std::optional<File>& source,
+                                                             layer_number layer) {
+    if (claim.by_topmost)
+        return std::optional(claim.recorded.front());
+    if (!source)
+        return std::optional<digest>();
+    auto measured = measure(*source);
+    if (!measured)
+        return unexpected(measured.error().in_layer(layer));
+    return measured;
+}
+
 }  // namespace lamina::detail

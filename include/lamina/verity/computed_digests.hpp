@@ -30,7 +30,8 @@ struct computes_digests {
         if constexpr (std::is_same_v<answer_of<F>, result<std::optional<digest>>>) {
             if (!answer.has_value() || answer->has_value())
                 return answer;
-            return verity::file_digest(target);
+            LAMINA_TRY(auto const computed, verity::file_digest(target));
+            return std::optional(computed);
         } else {
             return answer;
         }

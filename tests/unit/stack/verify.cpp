@@ -177,9 +177,12 @@ TEST_CASE("[verify.4] a fill refuses other data and leaves the half copy as it w
     CHECK(after.mode == 0600);
     CHECK(after.mtime == before.mtime);
     CHECK(s.mark_of("swapped") == mark);
-    tree.resize("swapped", 0).value();
-    CHECK(tree.read("swapped").value().empty());
-    CHECK_FALSE(s.mark_of("swapped").has_value());
+    // All data is filled in before any of it is cut off.
+    CHECK(tree.resize("swapped", 0).error() == eio_of_data);
+    CHECK(s.mark_of("swapped") == mark);
+    tree.remove("swapped").value();
+    tree.write("swapped", "new").value();
+    CHECK(tree.read("swapped").value() == "new");
 
     tree.permissions("good", 0600).value();
     tree.append("good", "x").value();
