@@ -1,5 +1,6 @@
 // Every input of the corpus, run through what the fuzzers check. LAMINA_FUZZ_CORPUS is the directory of the corpora.
 #include "catch.hpp"
+#include "fuzz/metacopy.hpp"
 #include "fuzz/path.hpp"
 #include "fuzz/tar.hpp"
 
@@ -29,3 +30,4 @@ void replay(char const* corpus, char const* (*check)(std::span<std::uint8_t cons
 
 TEST_CASE("[fuzz.tar] the corpus of archives") { replay("tar", fuzz::check_tar); }
 TEST_CASE("[fuzz.path] the corpus of paths") { replay("path", fuzz::check_path); }
+TEST_CASE("[fuzz.metacopy] the corpus of marks") { replay("metacopy", fuzz::check_metacopy); }

@@ -20,6 +20,7 @@ enum class capability : std::uint32_t {
     change_owner = 1u << 10,    // chown to others
     clone = 1u << 11,           // whole-file reflink
     rename_whiteout = 1u << 12, // rename_flags::whiteout
+    content_digests = 1u << 13, // verity_digest of files: there may be some
 };
 
 class capabilities {

@@ -22,11 +22,11 @@
 #include <utility>
 
 #include <lamina/core/attributes.hpp>
-#include <lamina/core/digest.hpp>
 #include <lamina/core/open.hpp>
 #include <lamina/posix/fd.hpp>
 #include <lamina/posix/name.hpp>
 #include <lamina/posix/stat.hpp>
+#include <lamina/posix/verity.hpp>
 
 namespace lamina {
 
@@ -69,26 +69,8 @@ public:
     }
 
     // As the kernel keeps and enforces it (fs-verity). Empty for a file without one, and for an algorithm that is not
-    // known here. Errors: those of ioctl(2), where the file system cannot read what it keeps.
-    [[nodiscard]] result<std::optional<digest>> verity_digest() {
-        // FS_IOC_MEASURE_VERITY of linux/fsverity.h, whose struct ends in an array without a size.
-        constexpr unsigned long measure = _IOWR('f', 134, std::uint32_t);
-        struct {
-            std::uint16_t algorithm = 0;
-            std::uint16_t size = digest::max_size;
-            std::byte bytes[digest::max_size] = {};
-        } measured;
-        if (detail::uninterrupted([&] { return ::ioctl(fd(), measure, &measured); }) != 0) {
-            // EOVERFLOW: it is longer than any that is known.
-            if (errno == ENODATA || errno == ENOTTY || errno == EOPNOTSUPP || errno == ENOSYS || errno == EOVERFLOW)
-                return std::optional<digest>();
-            return detail::last_error(operation::read);
-        }
-        if (measured.algorithm > 0xff || measured.size > digest::max_size)
-            return std::optional<digest>();
-        return digest::of(static_cast<digest_algorithm>(measured.algorithm),
-                          std::span(measured.bytes).first(measured.size));
-    }
+    // known here.
+    [[nodiscard]] result<std::optional<digest>> verity_digest() { return detail::measure_verity(fd()); }
 
     // At least one byte of `bytes`, as write(2); past the end makes a hole. In a file that was opened to append,
     // Linux writes at the end whatever `offset` says. Errors: ebadf, efbig, enospc, edquot.

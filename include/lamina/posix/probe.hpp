@@ -26,6 +26,7 @@
 #include <lamina/posix/metadata.hpp>
 #include <lamina/posix/resolve.hpp>
 #include <lamina/posix/syscalls.hpp>
+#include <lamina/posix/verity.hpp>
 #include <lamina/posix/xattr.hpp>
 
 namespace lamina::detail {
@@ -66,6 +67,8 @@ private:
         able = able | capability::user_xattrs;
     if (mine.everywhere(CAP_SYS_ADMIN) && may_have_attribute(root, "", "trusted.lamina.probe", how))
         able = able | capability::trusted_xattrs;
+    if (may_seal_files(root))
+        able = able | capability::content_digests;
     if (system.is_read_only())
         return able;
     able = able | capability::write | capability::no_replace;

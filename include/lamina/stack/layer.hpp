@@ -329,9 +329,11 @@ public:
                 return std::nullopt;
         });
     }
-    // Whether the layer's files may tell what content they have.
-    [[nodiscard]] bool measures(layer_number i) const noexcept {
-        return visit(i, []<class B>(B&) { return measures_content<file_of<B>>; });
+    // Whether it is worth while to ask the layer's files what content they have.
+    [[nodiscard]] bool measures(layer_number i) const {
+        return visit(i, []<class B>(B& b) {
+            return measures_content<file_of<B>> && std::as_const(b).able().has(capability::content_digests);
+        });
     }
     // A regular file: the caller has looked the type up.
     [[nodiscard]] result<file_variant> open(layer_number i, node dir, name_ref name, open_flags flags) const {

@@ -1,8 +1,9 @@
 // A backend whose files tell their fs-verity digest also where no file system keeps it: it is computed then, by reading
 // the file. So data that half copies record is verified (policy::verify) also on tmpfs, in a tar archive or in memory.
 //
-// It costs a read of the whole file each time that one is opened through a half copy, or that a half copy of it is made
-// which records it. And it tells of the moment at which it was computed: only fs-verity itself watches what is read later.
+// It costs a read of the whole file each time that one is opened through a half copy, or that a half copy of it is
+// made, which records it. And it tells of the moment at which it was computed: only fs-verity itself watches what is
+// read later.
 //
 // Concurrency: no state of its own.
 #pragma once
@@ -49,6 +50,8 @@ class computed_digests : public forwarding<computed_digests<B>, held<B>, detail:
 
 public:
     explicit computed_digests(B&& backend) : base(held<B>(std::forward<B>(backend))) {}
+
+    [[nodiscard]] capabilities able() const { return base::able() | capability::content_digests; }
 };
 
 template <class B>

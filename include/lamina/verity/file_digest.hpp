@@ -5,9 +5,9 @@
 // level above, and so on until one hash is left: the root, which is zero for an empty file. The digest is the hash of a
 // descriptor that holds the root and the size.
 //
-// Memory does not grow with the file: one block for each level, of which there are at most eight, and the buffer that is
-// read into. A level's block is hashed only when another hash comes to it, or at the end: whether a level is the topmost
-// is not known before.
+// Memory does not grow with the file: one block for each level, of which there are at most eight, and the buffer that
+// is read into. A level's block is hashed only when another hash comes to it, or at the end: whether a level is the
+// topmost is not known before.
 #pragma once
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// Layers whose files tell what content they have, without a file system that keeps it and without a library that hashes:
-// the digest is a checksum that nobody would sign, spread over 32 bytes.
+// Layers whose files tell what content they have, without a file system that keeps it and without a library that
+// hashes: the digest is a checksum that nobody would sign, spread over 32 bytes.
 #pragma once
 
 #include <array>
@@ -67,6 +67,8 @@ class layer : public lamina::forwarding<layer<B>, lamina::held<B>, adds_checksum
 public:
     layer(B&& tree, record& r)
         : base(lamina::held<B>(std::forward<B>(tree)), adds_checksums{&r.measurings, &r.broken}) {}
+
+    [[nodiscard]] lamina::capabilities able() const { return base::able() | lamina::capability::content_digests; }
 };
 template <class B>
 layer(B&&, record&) -> layer<B>;

@@ -1,5 +1,5 @@
-// The kernel as the judge: what its fs-verity measures, and which half copies its overlayfs reads. Everything is mounted in
-// a mount namespace of the test's own; the image is mounted by way of a loop device that goes with its mount.
+// The kernel as the judge: what its fs-verity measures, and which half copies its overlayfs reads. Everything is mounted
+// in a mount namespace of the test's own; the image is mounted by way of a loop device that goes with its mount.
 #include "catch.hpp"
 
 #include "oracle/kernel_mount.hpp"
@@ -44,7 +44,8 @@ public:
         if (!with_verity)
             mounted_ = ::mount("tmpfs", at.c_str(), "tmpfs", 0, "size=16m") == 0;
         else
-            mounted_ = run("truncate -s 64M '" + image + "'") && run("mkfs.ext4 -q -F -b 4096 -O verity '" + image + "'") &&
+            mounted_ = run("truncate -s 64M '" + image + "'") &&
+                       run("mkfs.ext4 -q -F -b 4096 -O verity '" + image + "'") &&
                        run("mount -o loop '" + image + "' '" + at + "'");
         if (mounted_)
             run("mkdir '" + at + "/lower' '" + at + "/upper' '" + at + "/work' '" + at + "/merged'");
@@ -104,7 +105,7 @@ policy recording() {
 
 }  // namespace
 
-TEST_CASE("[verity.4] what the kernel measures is what is computed, and its overlayfs takes the half copies made of it") {
+TEST_CASE("[verity.4] what the kernel measures is what is computed, and its overlayfs takes half copies of it") {
     if (!obstacle().empty()) {
         WARN("skipped: " << obstacle());
         return;
