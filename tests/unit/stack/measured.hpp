@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -33,31 +34,33 @@ lamina::result<std::optional<lamina::digest>> checksum(F& file) {
     return lamina::digest::of(lamina::digest_algorithm::sha256, bytes);
 }
 
+// How often was measured; what happens meanwhile; and an error with which measuring fails, if it is to.
+struct record {
+    int measurings = 0;
+    std::function<void()> meanwhile;
+    lamina::errc broken = lamina::errc::ok;
+};
+
 struct adds_checksums {
     static constexpr bool wraps_files = true;
     static constexpr bool names_files = false;
     static constexpr bool adds_digests = true;
 
-    int* measurings;
-    lamina::errc* broken;
+    record* seen;
 
     template <class Target, class F>
     auto around(Target& target, lamina::call const& c, F& perform) -> lamina::detail::answer_of<F> {
         if constexpr (std::is_same_v<lamina::detail::answer_of<F>, lamina::result<std::optional<lamina::digest>>>) {
-            ++*measurings;
-            if (*broken != lamina::errc::ok)
-                return lamina::fail(*broken, lamina::operation::read);
+            ++seen->measurings;
+            if (seen->meanwhile)
+                seen->meanwhile();
+            if (seen->broken != lamina::errc::ok)
+                return lamina::fail(seen->broken, lamina::operation::read);
             return checksum(target);
         } else {
             return perform(c);
         }
     }
-};
-
-// How often was measured; and an error with which measuring fails, if it is to.
-struct record {
-    int measurings = 0;
-    lamina::errc broken = lamina::errc::ok;
 };
 
 template <class B>
@@ -66,7 +69,7 @@ class layer : public lamina::forwarding<layer<B>, lamina::held<B>, adds_checksum
 
 public:
     layer(B&& tree, record& r)
-        : base(lamina::held<B>(std::forward<B>(tree)), adds_checksums{&r.measurings, &r.broken}) {}
+        : base(lamina::held<B>(std::forward<B>(tree)), adds_checksums{&r}) {}
 
     [[nodiscard]] lamina::capabilities able() const { return base::able() | lamina::capability::content_digests; }
 };

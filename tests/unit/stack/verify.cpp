@@ -300,3 +300,34 @@ TEST_CASE("[verify.9] check tells of data that is not what an upper's half copy 
     CHECK(name(found[0].what) == "wrong data");
     CHECK(flaws(verification::off).empty());
 }
+
+TEST_CASE("[verify.10] while data is measured the tree can be used: no lock is held") {
+    scene s;
+    auto tree = s.open();
+    int made = 0;
+    s.seen.meanwhile = [&] {
+        // Would wait for ever for a lock that this thread holds.
+        tree.create_directory(path::parse("d" + std::to_string(made++)).value()).value();
+    };
+    CHECK(tree.read("good").has_value());                       // opened for reading
+    tree.permissions("good", 0600).value();                     // (takes over what is recorded)
+    tree.append("good", "x").value();                           // filled in
+    tree.permissions("silent", 0600).value();                   // recorded
+    CHECK(tree.append("swapped", "x").error() == eio_of_data);  // copied up
+    CHECK(made == 4);
+    s.seen.meanwhile = nullptr;
+}
+
+TEST_CASE("[verify.10] a file that is written while it is opened is read as what it has become") {
+    scene s;
+    auto tree = s.open();
+    s.seen.meanwhile = [&] {
+        s.seen.meanwhile = nullptr;
+        tree.append("good", "!").value();
+    };
+    // It is the lower's data that was measured, and the copy that is read.
+    auto file = tree.open("good", open_flags::read).value();
+    std::string bytes(2000, '?');
+    CHECK(file.read_at(std::as_writable_bytes(std::span(bytes)), 0).value() == 1001);
+    CHECK(bytes.substr(0, 1001) == std::string(1000, 'g') + "!");
+}

@@ -131,7 +131,7 @@ public:
     result<std::optional<digest>> verity_digest()
         requires(measures_content<F> || detail::adds_digests<Policy>)
     {
-        return through({.what = primitive::verity_digest}, [this](call const&) -> result<std::optional<digest>> {
+        return through({.what = primitive::verity_digest}, [&](call const&) -> result<std::optional<digest>> {
             if constexpr (measures_content<F>)
                 return file_.verity_digest();
             else
