@@ -34,6 +34,7 @@
 
 #include <lamina/backend/content.hpp>
 #include <lamina/backend/file_copy.hpp>
+#include <lamina/stack/blocks.hpp>
 #include <lamina/stack/copy_metadata.hpp>
 #include <lamina/stack/metacopy.hpp>
 
@@ -78,6 +79,8 @@ public:
         core_.layers.release(place_.layer, place_.directory);
         if (unnamed_ || copy_ == std::nullopt)
             temporary_.published();  // there is no name to delete
+        if (map_ && !named_)
+            drop_map(core_, hex_name(map_->header().id));
         core_.at(id_).clear(fact::copying);
         if (group_ != nullptr) {
             group_->copying = false;
@@ -107,12 +110,13 @@ public:
         } else {
             LAMINA_TRY(source_, core_.layers.open(place_.layer, place_.directory, name_, open_flags::read));
         }
-        return {};
+        return consider_blocks();
     }
 
     // Steps 2 to 7. Requires: no lock.
     [[nodiscard]] result<void> build() {
-        LAMINA_CHECK(make());
+        if (!copy_)
+            LAMINA_CHECK(make());
         LAMINA_CHECK(fill());
         LAMINA_TRY(auto const made, copy_->status());
         bool const same_owner = made.uid == from_.uid && made.gid == from_.gid;
@@ -124,8 +128,8 @@ public:
                                          return {};  // a write takes it away
                                      return copy_->set_xattr(key, value, xattr_flags::none);
                                  }));
-        if (shell_)
-            LAMINA_CHECK(copy_->set_xattr(mark::key(core_.layers.style(0).space, mark::metacopy), {}, xattr_flags::none));
+        if (shell_ || map_)
+            LAMINA_CHECK(mark_as_shell());
         if (origin_)
             LAMINA_CHECK(copy_->set_xattr(mark_key(core_, mark::origin), *origin_, xattr_flags::none));
         if (group_ != nullptr)
@@ -136,7 +140,8 @@ public:
         auto times = time_change::both(from_.atime, from_.mtime);
         if (changes_data())
             times.modification = time_change::action::now;
-        return copy_->set_times(times);
+        LAMINA_CHECK(copy_->set_times(times));
+        return shell_ || shared_ || !flushes_data(core_) ? result<void>() : copy_->sync(sync_kind::everything);
     }
 
     // Steps 8 and 9, at the name that the entry has by now. The copy, open for reading and writing, goes to `opened`,
@@ -148,12 +153,11 @@ public:
         if (origin_)
             LAMINA_CHECK(mark_impure(core_, e.parent));
         LAMINA_CHECK(keeping_times(core_, e.parent, [&] { return name_it(core_.upper_node(e.parent), e.hashed_name()); }));
-        e.put(fact::metacopy, shell_);
-        e.put(fact::plain_data, !shell_);
+        LAMINA_CHECK(settle_data(core_, id_, shell_ || map_, map_.has_value()));
         // (An open handle reads on below while this is a shell.)
-        if (!shell_ && e.pins.load(std::memory_order_acquire) != 0)
+        if (!is_shell() && e.pins.load(std::memory_order_acquire) != 0)
             core_.keep_open(id_, shared_copy());
-        else if (!shell_ && opened != nullptr)
+        else if (!is_shell() && opened != nullptr)
             *opened = std::move(copy_);
         // Without an index, a link of the lower that has other names stays one object there, so the number goes with
         // those. And the number of an object of the upper that is replaced will be given to another one: only one that a
@@ -166,6 +170,7 @@ public:
             e.forget_attributes();
         else
             now_in_upper(core_, id_, origin_.has_value());
+        LAMINA_CHECK(begin_with_map());
         return flush_names(core_, core_.upper_node(e.parent));
     }
 
@@ -179,20 +184,32 @@ private:
             return core_.at(id).pins.load(std::memory_order_acquire) != 0;
         });
         std::shared_ptr<typename Core::file_variant> copy;
-        if (!shell_ && awaited)
+        if (!is_shell() && awaited)
             copy = shared_copy();
-        now_indexed(core_, *group_, from_.nlink, shell_, copy);
+        now_indexed(core_, *group_, from_.nlink, is_shell(), copy);
         LAMINA_CHECK(flush_names(core_, core_.index));
         LAMINA_CHECK(link_up(core_, id_));
-        if (!shell_ && !awaited && opened != nullptr)
+        if (!is_shell() && !awaited && opened != nullptr)
             *opened = std::move(copy_);
-        return {};
+        return begin_with_map();
     }
+    // The copy has its name: what it holds of the file's data is what its map says.
+    [[nodiscard]] result<void> begin_with_map() {
+        if (!map_)
+            return {};
+        LAMINA_CHECK(judge_data(core_, id_));
+        return keep_blocks_open(core_, id_);
+    }
+    [[nodiscard]] bool is_shell() const noexcept { return shell_ || map_; }
     [[nodiscard]] result<void> name_it(node directory, name_ref name) {
-        if constexpr (makes_unnamed_files<upper_type>)
-            if (unnamed_)
-                return core_.layers.upper().publish_at(*copy_, directory, name);
-        return temporary_.publish(directory, name);
+        LAMINA_CHECK([&]() -> result<void> {
+            if constexpr (makes_unnamed_files<upper_type>)
+                if (unnamed_)
+                    return core_.layers.upper().publish_at(*copy_, directory, name);
+            return temporary_.publish(directory, name);
+        }());
+        named_ = true;
+        return {};
     }
     [[nodiscard]] auto shared_copy() {
         return std::make_shared<typename Core::file_variant>(*std::move(copy_));
@@ -239,6 +256,8 @@ private:
     result<void> fill() {
         if (shell_)
             return copy_->resize(from_.size);
+        if (shift_)
+            return make_map();
         if (content_)
             return paths::write_all_at(*copy_, std::as_bytes(std::span(*content_)), 0);
         if (!source_)
@@ -249,11 +268,10 @@ private:
         known.size = size_;
         auto done = std::visit(
             [&](auto& file) -> result<void> {
-                if (worth_a_clone()) {
+                if (!shared_ && worth_a_clone())
                     LAMINA_TRY(shared_, share_blocks(*copy_, file));
-                    if (shared_)
-                        return {};
-                }
+                if (shared_)
+                    return {};
                 return copy_content(file, *copy_, known, core_.upper_able.without(capability::clone),
                                     std::span(buffer.get(), room));
             },
@@ -261,6 +279,44 @@ private:
         if (!done && done.error().op == operation::read)
             return unexpected(done.error().in_layer(place_.layer));
         return done;
+    }
+
+    // Whether the file is to be copied up block by block. A clone is better, and is tried here: from then on the upper
+    // says that it may have such files. What a cut is to leave is not cut here: that is cheap afterwards.
+    // Requires: tree lock, exclusive.
+    result<void> consider_blocks() {
+        shift_ = block_shift(core_, size_);
+        if (!shift_)
+            return {};
+        size_ = from_.size;
+        if (worth_a_clone()) {
+            LAMINA_CHECK(make());
+            LAMINA_TRY(shared_, std::visit([&](auto& file) { return share_blocks(*copy_, file); }, *source_));
+            if (shared_) {
+                shift_.reset();
+                return {};
+            }
+        }
+        return prepare_block_store(core_);
+    }
+    result<void> make_map() {
+        LAMINA_TRY(auto const lower, std::visit([](auto& file) { return file.status(); }, *source_));
+        block_header header;
+        header.shift = *shift_;
+        header.lower = {lower.size, lower.mtime};
+        header.limit = std::min(lower.size, from_.size);
+        if (header.blocks() > block_header::most_blocks)
+            return fail(errc::estale, operation::copy_up, place_.layer);  // it has grown since it was looked up
+        LAMINA_TRY(map_, create_map(core_, header));
+        return copy_->resize(from_.size);
+    }
+    result<void> mark_as_shell() {
+        auto const space = core_.layers.style(0).space;
+        if (map_)
+            LAMINA_CHECK(copy_->set_xattr(mark::key(space, mark::block_map), map_mark(map_->header().id),
+                                          xattr_flags::none));
+        return copy_->set_xattr(mark::key(space, mark::metacopy), map_ ? mark::block_metacopy : std::string_view(),
+                                xattr_flags::none);
     }
 
     // False if this pair of files cannot.
@@ -298,6 +354,9 @@ private:
     std::vector<std::string> keys_;  // of the original's extended attributes
     std::optional<std::string> origin_;
     link_group* group_ = nullptr;  // of a lower object of several names
+    std::optional<unsigned> shift_;            // of the blocks, if it is to be copied up by them
+    std::optional<block_map<upper_file>> map_;
+    bool named_ = false;
     bool replaces_ = false;  // the name is taken in the upper
     bool unnamed_ = false;
     bool shared_ = false;  // the copy's blocks are the lower file's
@@ -338,8 +397,10 @@ template <class Core>
         lock.lock();
         return {};
     }
-    if (core.in_upper(id))
-        return fill_data(core, lock, id, limit);
+    if (core.in_upper(id)) {
+        LAMINA_TRY(bool const begun, begin_blocks(core, id, limit));
+        return begun ? result<void>() : fill_data(core, lock, id, limit);
+    }
     if (e.directory != nullptr)
         return ensure_upper_directory(core, id);
     LAMINA_CHECK(ensure_upper_directory(core, e.parent));

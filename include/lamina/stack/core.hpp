@@ -21,6 +21,7 @@
 #include <utility>
 #include <vector>
 
+#include <lamina/stack/block_store.hpp>
 #include <lamina/stack/entry_table.hpp>
 #include <lamina/stack/identity.hpp>
 #include <lamina/stack/inode.hpp>
@@ -87,6 +88,8 @@ struct stack_core {
     upper_claims<Layers> claims;        // of the upper's and the work directory's roots
     std::string spare_whiteout;         // a whiteout in `work` to be linked from; empty if there is none at present
 
+    block_store<Layers> blocks;         // of files that are copied up block by block (blocks.hpp)
+
     std::size_t unheard = 0;            // see begin_unheard
 
     // Set when the layers could not be joined; then every operation fails with it.
@@ -103,6 +106,8 @@ struct stack_core {
                     (void)layers.upper().remove_at(work, spare_whiteout);  // else the next sweep does it
                 if (marked_volatile)
                     close_volatile(*this);
+                if (blocks.held)
+                    layers.work_tree().release(blocks.directory);
                 layers.work_tree().release(work);
                 if (index_held)
                     layers.work_tree().release(index);
@@ -196,6 +201,9 @@ struct stack_core {
             found.nlink = 1;  // as the kernel: the count of a merged directory is not known without listing it
         if (e.is(fact::indexed))
             found.nlink = merged_links(id, found.nlink);
+        // As an open handle of it says (block_file.hpp).
+        if (e.is(fact::blocks))
+            found.blocks = std::max(found.blocks, found.size / 512 + (found.size % 512 != 0 ? 1 : 0));
         // Another name of the same upper file may change it without passing by this entry.
         bool const shared =
             e.directory == nullptr && (e.is(fact::indexed) || (found.nlink > 1 && e.is(fact::in_upper)));

@@ -189,6 +189,9 @@ private:
         if (style.format == whiteout_format::kernel) {
             LAMINA_TRY(auto const metacopy,
                        core_.layers.get_xattr(layer, dir, name, mark::key(style.space, mark::metacopy)));
+            // Which blocks are whose only the upper's own work directory knows.
+            if (layer != 0 && metacopy == mark::block_metacopy)
+                return fail(errc::eio, operation::open, layer);
             if (metacopy) {
                 awaits_data_ = true;
                 stop_ = false;

@@ -23,14 +23,19 @@
 
 namespace lamina::detail {
 
-// Notes whether a file is a metacopy. Errors: eperm if it is one and the policy refuses them.
+// Notes whether a file is a metacopy, or one that is copied up block by block. Errors: eperm if it is either and the
+// policy refuses metacopies.
 template <class Core>
-[[nodiscard]] result<void> settle_data(Core& core, entry_id id, bool metacopy) {
+[[nodiscard]] result<void> settle_data(Core& core, entry_id id, bool metacopy, bool blocks = false) {
     entry& e = core.at(id);
     if (metacopy && core.rules.metacopy == metacopies::refuse)
         return fail(errc::eperm, operation::open, e.layer);
-    e.put(fact::metacopy, metacopy);
+    e.put(fact::metacopy, metacopy && !blocks);
     e.put(fact::plain_data, !metacopy);
+    if (e.is(fact::blocks) != blocks) {
+        e.put(fact::blocks, blocks);
+        e.forget_attributes();
+    }
     return {};
 }
 
@@ -49,7 +54,7 @@ template <class Core>
         return settle_data(core, id, false);
     LAMINA_TRY(auto const metacopy, core.layers.get_xattr(place.layer, place.directory, place.name,
                                                           mark::key(style.space, mark::metacopy)));
-    return settle_data(core, id, metacopy.has_value());
+    return settle_data(core, id, metacopy.has_value(), place.layer == 0 && metacopy == mark::block_metacopy);
 }
 
 // Looks for the data of a visible regular file: `found.data` is where it lies. Requires: tree lock, exclusive.
@@ -72,7 +77,7 @@ template <class Core>
     if (e.type != file_type::regular || core.layers.style(0).format != whiteout_format::kernel)
         return {};
     LAMINA_CHECK(judge_data(core, id));
-    if (!e.is(fact::metacopy))
+    if (!e.is(fact::metacopy) && !e.is(fact::blocks))
         return {};
     auto& upper = core.layers.upper();
     auto const key = mark::key(core.layers.style(0).space, mark::redirect);

@@ -25,6 +25,7 @@
 #include <lamina/stack/changes.hpp>
 #include <lamina/stack/file.hpp>
 #include <lamina/stack/glance.hpp>
+#include <lamina/stack/materialize.hpp>
 #include <lamina/stack/modify.hpp>
 #include <lamina/stack/open.hpp>
 #include <lamina/stack/recover.hpp>
@@ -86,6 +87,32 @@ public:
             return unexpected(path_error(*core_->unusable));
         detail::exclusive_lock const lock(core_->tree);
         return detail::comparison<core_type>(*core_).run();
+    }
+
+    // Whether the upper may have files that are copied up block by block: then a kernel mount refuses it.
+    [[nodiscard]] bool needs_materialize() const
+        requires writable
+    {
+        detail::shared_lock const lock(core_->tree);
+        return core_->blocks.present;
+    }
+    // Makes them all whole, while they are used. What fails or is stopped can be begun again. Errors: with the path.
+    [[nodiscard]] result<void, path_error> materialize()
+        requires writable
+    {
+        if (core_->unusable)
+            return unexpected(path_error(*core_->unusable));
+        return detail::materialize(*core_);
+    }
+    // One file. Errors: enoent, eisdir, eloop (a link), those of the layers.
+    [[nodiscard]] result<void> materialize(path_view path)
+        requires writable
+    {
+        return doing(operation::copy_up, [&]() -> result<void> {
+            path_walk<overlay> at(*this, operation::copy_up);
+            LAMINA_CHECK(at.to_object(path, links::follow));
+            return detail::materialize(*core_, core_type::id_of(at.directory()), at.name());
+        });
     }
 
     // As path_interface has them. What the cache knows of a plain path is answered in one walk, without a lock or a

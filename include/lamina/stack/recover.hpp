@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include <lamina/stack/blocks.hpp>
 #include <lamina/stack/index.hpp>
 #include <lamina/stack/work.hpp>
 
@@ -23,7 +24,6 @@ namespace lamina::detail {
 enum class joining : std::uint8_t { to_work, to_look };
 
 inline constexpr std::string_view work_name = "work";
-inline constexpr std::string_view incompat_name = "incompat";
 
 // `incompat/volatile/dirty` in the work directory: nothing of the upper may be on the disk yet. The kernel writes the
 // same for a mount with `volatile`, and refuses to mount what has it.
@@ -31,18 +31,24 @@ inline constexpr std::string_view volatile_mark[] = {incompat_name, "volatile", 
 
 template <class Core>
 [[nodiscard]] result<void> mark_volatile(Core& core) {
-    using upper_type = typename Core::layers_type::upper_type;
     auto& tree = core.layers.work_tree();
-    auto at = node_guard<upper_type>::share(tree, core.work);
-    for (auto const name : volatile_mark) {
-        auto made = tree.create_directory_at(at.get(), name, 0700);
-        if (!made && made.error() != errc::eexist)
-            return made;
-        LAMINA_TRY(node const inner, tree.open_directory_at(at.get(), name));
-        at = node_guard<upper_type>(tree, inner);
-    }
+    LAMINA_CHECK(make_directories(tree, core.work, volatile_mark, false));
     core.marked_volatile = true;
     return {};
+}
+
+// Takes the volatile mark away; what else is in `incompat` stays. A failure leaves the mark.
+template <class Core>
+void drop_volatile_mark(Core& core) {
+    auto& tree = core.layers.work_tree();
+    if (!core.blocks.present)
+        return discard_temporary(core, incompat_name);
+    auto const features = tree.open_directory_at(core.work, incompat_name);
+    if (!features)
+        return;
+    node_guard<typename Core::layers_type::upper_type> const held(tree, *features);
+    std::string where(volatile_mark[1]);
+    (void)paths::remove_each(tree, *features, name_ref(volatile_mark[1]), where);
 }
 
 // The stack is closed in order: everything is flushed, then the mark goes. If the flush fails, the mark stays and
@@ -53,10 +59,11 @@ void close_volatile(Core& core) {
     if constexpr (syncs_all<typename Core::layers_type::upper_type>)
         if (!upper.sync_all())
             return;
-    discard_temporary(core, incompat_name);
+    drop_volatile_mark(core);
 }
 
-// What an earlier stack left in `incompat`. Errors: einval, unless it is the volatile mark and the policy accepts it.
+// What an earlier stack left in `incompat`. Errors: einval, unless it is the volatile mark and the policy accepts it, or
+// says that there may be files that are copied up block by block.
 template <class Core>
 [[nodiscard]] result<void> judge_incompat(Core& core) {
     auto& tree = core.layers.work_tree();
@@ -67,12 +74,28 @@ template <class Core>
     node_guard<typename Core::layers_type::upper_type> const held(tree, features);
     bool unclean = false, unknown = false;
     LAMINA_CHECK(tree.list_at(features, [&](directory_entry const& entry) {
-        (entry.name == volatile_mark[1] ? unclean : unknown) = true;
+        (entry.name == volatile_mark[1] ? unclean : entry.name == incompat_blocks ? core.blocks.present : unknown) = true;
         return true;
     }));
     if (unknown || (unclean && !core.rules.accept_unclean))
         return fail(errc::einval);
     return {};
+}
+
+// The marks of such files must be seen, or their holes would be taken for data. Errors: einval where they are not, with
+// this policy.
+template <class Core>
+[[nodiscard]] result<void> judge_blocks(Core& core) {
+    if (!core.blocks.present)
+        return {};
+    auto& tree = core.layers.work_tree();
+    auto const style = core.layers.style(0);
+    std::string_view const path[] = {incompat_name, incompat_blocks};
+    LAMINA_TRY(auto const marks, make_directories(tree, core.work, path, false));
+    LAMINA_TRY(auto const seen, tree.lookup(marks.get(), mark::prefix(style.space)));
+    if (!seen || style.format != whiteout_format::kernel)
+        return fail(errc::einval);
+    return open_block_store(core);
 }
 
 // `<work>/work`, made if it is missing. Errors: ebusy if another stack has the upper or the work directory; einval if
@@ -112,7 +135,10 @@ template <class Core>
         return true;
     }));
     for (auto const& name : left)
-        discard_temporary(core, name);
+        if (name != incompat_name)
+            discard_temporary(core, name);
+        else
+            drop_volatile_mark(core);
     return {};
 }
 
@@ -147,6 +173,10 @@ void settle_policy(Core& core) {
         rules.metacopy = metacopies::follow;
     if (rules.owner == ownership::automatic)
         rules.owner = core.upper_able.has(capability::change_owner) ? ownership::keep : ownership::take;
+    // A file that is copied up so is a metacopy, with a redirect once it has moved.
+    if (rules.format != whiteout_format::kernel || rules.metacopy == metacopies::refuse ||
+        rules.redirect == redirects::refuse)
+        rules.blocks = block_copies::off;
     bool const outlives_us = core.upper_able.has(capability::persistent_inodes);
     if (rules.durable == durability::automatic)
         rules.durable = outlives_us ? durability::ordered : durability::none;
@@ -294,6 +324,9 @@ template <class Core>
         LAMINA_CHECK(ask_upper(core));
     }
     settle_policy(core);
+    if constexpr (Core::writable)
+        if (why == joining::to_work)
+            LAMINA_CHECK(judge_blocks(core));
     if constexpr (Core::writable)
         if (why == joining::to_work && core.rules.durable == durability::none && core.upper_able.has(capability::persistent_inodes))
             LAMINA_CHECK(mark_volatile(core));

@@ -79,7 +79,9 @@ public:
         LAMINA_CHECK(aufs() ? move_aufs(leaves_whiteout) : leaves_whiteout ? move_leaving_whiteout() : move());
         settle_moved(leaves_whiteout);
         leaving_.gone(core_);
-        return flush();
+        LAMINA_CHECK(flush());
+        leaving_.drop_map(core_);
+        return {};
     }
 
 private:
