@@ -39,8 +39,8 @@ struct block_store_of {
         std::shared_ptr<std::atomic<std::uint32_t>> closed;
     };
 
-    bool present = false;     // incompat_blocks is there
-    bool held = false;        // `directory` is retained
+    std::atomic<bool> present{false};  // incompat_blocks is there
+    bool held = false;                 // `directory` is retained
     node directory{};
     boot_identity boot;
     std::atomic<std::uint64_t> next_id{0};

@@ -268,8 +268,9 @@ private:
         known.size = size_;
         auto done = std::visit(
             [&](auto& file) -> result<void> {
-                if (!shared_ && worth_a_clone())
+                if (!shared_ && worth_a_clone()) {
                     LAMINA_TRY(shared_, share_blocks(*copy_, file));
+                }
                 if (shared_)
                     return {};
                 return copy_content(file, *copy_, known, core_.upper_able.without(capability::clone),

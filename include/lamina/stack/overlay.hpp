@@ -93,8 +93,7 @@ public:
     [[nodiscard]] bool needs_materialize() const
         requires writable
     {
-        detail::shared_lock const lock(core_->tree);
-        return core_->blocks.present;
+        return core_->blocks.present.load(std::memory_order_acquire);
     }
     // Makes them all whole, while they are used. What fails or is stopped can be begun again. Errors: with the path.
     [[nodiscard]] result<void, path_error> materialize()
@@ -104,15 +103,13 @@ public:
             return unexpected(path_error(*core_->unusable));
         return detail::materialize(*core_);
     }
-    // One file. Errors: enoent, eisdir, eloop (a link), those of the layers.
+    // One file. Errors: enoent, eisdir, those of the layers.
     [[nodiscard]] result<void> materialize(path_view path)
         requires writable
     {
-        return doing(operation::copy_up, [&]() -> result<void> {
-            path_walk<overlay> at(*this, operation::copy_up);
-            LAMINA_CHECK(at.to_object(path, links::follow));
-            return detail::materialize(*core_, core_type::id_of(at.directory()), at.name());
-        });
+        path_walk<overlay> at(*this, operation::copy_up);
+        LAMINA_CHECK(at.to_object(path, links::follow));
+        return detail::materialize(*core_, core_type::id_of(at.directory()), at.name());
     }
 
     // As path_interface has them. What the cache knows of a plain path is answered in one walk, without a lock or a

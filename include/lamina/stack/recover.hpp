@@ -72,11 +72,12 @@ template <class Core>
         return {};
     LAMINA_TRY(node const features, tree.open_directory_at(core.work, incompat_name));
     node_guard<typename Core::layers_type::upper_type> const held(tree, features);
-    bool unclean = false, unknown = false;
+    bool unclean = false, unknown = false, blocks = false;
     LAMINA_CHECK(tree.list_at(features, [&](directory_entry const& entry) {
-        (entry.name == volatile_mark[1] ? unclean : entry.name == incompat_blocks ? core.blocks.present : unknown) = true;
+        (entry.name == volatile_mark[1] ? unclean : entry.name == incompat_blocks ? blocks : unknown) = true;
         return true;
     }));
+    core.blocks.present = blocks;
     if (unknown || (unclean && !core.rules.accept_unclean))
         return fail(errc::einval);
     return {};
