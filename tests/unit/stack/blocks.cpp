@@ -194,12 +194,12 @@ void run(std::uint32_t seed, int steps, expectation expected, Open open) {
             std::size_t const at = below(h.object->size() + 10);
             std::string bytes(below(2 * block), '\0');
             auto const count = h.opened.read_at(std::as_writable_bytes(std::span(bytes)), at).value();
-            REQUIRE(bytes.substr(0, count) == (at < h.object->size() ? h.object->substr(at, bytes.size()) : ""));
+            REQUIRE((bytes.substr(0, count) == (at < h.object->size() ? h.object->substr(at, bytes.size()) : "")));
             REQUIRE(h.opened.status().value().size == h.object->size());
             REQUIRE(holes_are_zeros(h.opened, *h.object));
         }
         if (auto const& look = any_name(); expected.of(look) != nullptr) {
-            REQUIRE(root->read(path::parse(look).value()).value() == *expected.of(look));
+            REQUIRE((root->read(path::parse(look).value()).value() == *expected.of(look)));
             REQUIRE(root->status(path::parse(look).value()).value().size == expected.of(look)->size());
         }
     }
@@ -207,11 +207,11 @@ void run(std::uint32_t seed, int steps, expectation expected, Open open) {
     root.reset();
     root = open();
     for (auto const& [name, object] : expected.all())
-        REQUIRE(root->read(path::parse(name).value()).value() == *object);
+        REQUIRE((root->read(path::parse(name).value()).value() == *object));
     root->materialize().value();
     CHECK_FALSE(root->needs_materialize());
     for (auto const& [name, object] : expected.all())
-        REQUIRE(root->read(path::parse(name).value()).value() == *object);
+        REQUIRE((root->read(path::parse(name).value()).value() == *object));
 }
 
 template <class Tree>
