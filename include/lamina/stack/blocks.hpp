@@ -285,14 +285,12 @@ template <class Core>
 // Takes the marks off a file that needs its map no more, and removes the map.
 template <class Core>
 [[nodiscard]] result<void> end_blocks(Core& core, entry_id id, block_file<upper_file_of<Core>>& object) {
-    entry& e = core.at(id);
     auto& upper = core.layers.upper();
     auto const space = core.layers.style(0).space;
-    node const directory = core.upper_node(e.parent);
-    LAMINA_TRY(block_id const number, read_map_mark(core, directory, e.hashed_name()));
-    auto const commit = [&]() -> result<void> {
-        LAMINA_CHECK(upper.remove_xattr_at(directory, e.hashed_name(), mark::key(space, mark::metacopy)));
-        return {};
+    auto const place = core.where(id);
+    LAMINA_TRY(block_id const number, read_map_mark(core, place.directory, place.name));
+    auto const commit = [&] {
+        return upper.remove_xattr_at(place.directory, place.name, mark::key(space, mark::metacopy));
     };
     if (auto done = object.become_plain(commit); !done)
         return unexpected(done.error().in_layer(0));
@@ -300,8 +298,8 @@ template <class Core>
     // What follows tidies up: nothing of it means anything without the mark.
     if (flushes_data(core) && !object.sync(sync_kind::everything))
         return {};  // the mark may come back: then it needs its map
-    (void)upper.remove_xattr_at(directory, e.hashed_name(), mark::key(space, mark::block_map));
-    (void)upper.remove_xattr_at(directory, e.hashed_name(), mark::key(space, mark::redirect));
+    (void)upper.remove_xattr_at(place.directory, place.name, mark::key(space, mark::block_map));
+    (void)upper.remove_xattr_at(place.directory, place.name, mark::key(space, mark::redirect));
     drop_map(core, hex_name(number));
     return {};
 }
