@@ -43,6 +43,7 @@ struct block_store_of {
     bool held = false;                 // `directory` is retained
     node directory{};
     boot_identity boot;
+    std::size_t underway = 0;  // copies whose map may be there while no name leads to it
     std::atomic<std::uint64_t> next_id{0};
     std::unordered_map<std::string, open_file> open;  // by the map's name
     std::size_t prune_at = 64;

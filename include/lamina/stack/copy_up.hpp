@@ -79,6 +79,8 @@ public:
         core_.layers.release(place_.layer, place_.directory);
         if (unnamed_ || copy_ == std::nullopt)
             temporary_.published();  // there is no name to delete
+        if (shift_)
+            --core_.blocks.underway;
         if (map_ && !named_)
             drop_map(core_, hex_name(map_->header().id));
         core_.at(id_).clear(fact::copying);
@@ -289,12 +291,14 @@ private:
         shift_ = block_shift(core_, size_);
         if (!shift_)
             return {};
+        ++core_.blocks.underway;
         size_ = from_.size;
         if (worth_a_clone()) {
             LAMINA_CHECK(make());
             LAMINA_TRY(shared_, std::visit([&](auto& file) { return share_blocks(*copy_, file); }, *source_));
             if (shared_) {
                 shift_.reset();
+                --core_.blocks.underway;
                 return {};
             }
         }

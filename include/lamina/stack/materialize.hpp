@@ -193,6 +193,12 @@ template <class Core>
             return unexpected(path_error(hidden.error()));
         if (*hidden)
             LAMINA_CHECK(find_block_files(core, looked_at::everything, found));
+        if (found.all().empty() && core.blocks.underway != 0) {
+            auto const seen = core.copies_ended.load(std::memory_order_acquire);
+            lock.unlock();
+            core.copies_ended.wait(seen, std::memory_order_acquire);
+            continue;
+        }
         if (found.all().empty()) {
             auto done = drop_block_store(core);
             return done ? result<void, path_error>() : unexpected(path_error(done.error().in_layer(0)));
