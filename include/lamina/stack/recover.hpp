@@ -91,10 +91,22 @@ template <class Core>
         return {};
     auto& tree = core.layers.work_tree();
     auto const style = core.layers.style(0);
-    std::string_view const path[] = {incompat_name, incompat_blocks};
-    LAMINA_TRY(auto const marks, make_directories(tree, core.work, path, false));
-    LAMINA_TRY(auto const seen, tree.lookup(marks.get(), mark::prefix(style.space)));
-    if (!seen || style.format != whiteout_format::kernel)
+    LAMINA_TRY(node const opened, tree.open_directory_at(core.work, incompat_name));
+    node_guard<typename Core::layers_type::upper_type> const features(tree, opened);
+    LAMINA_TRY(node const inner, tree.open_directory_at(opened, incompat_blocks));
+    node_guard<typename Core::layers_type::upper_type> const marks(tree, inner);
+    bool any = false, ours = false;
+    LAMINA_CHECK(tree.list_at(inner, [&](directory_entry const& one) {
+        any = true;
+        ours = ours || one.name == mark::prefix(style.space);
+        return true;
+    }));
+    if (!any) {  // stopped before there could be such a file
+        LAMINA_CHECK(tree.remove_directory_at(opened, incompat_blocks));
+        core.blocks.present = false;
+        return {};
+    }
+    if (!ours || style.format != whiteout_format::kernel)
         return fail(errc::einval);
     return open_block_store(core);
 }
