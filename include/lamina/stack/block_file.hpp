@@ -34,6 +34,7 @@
 #include <vector>
 
 #include <lamina/backend/any_file.hpp>
+#include <lamina/core/xattr.hpp>
 #include <lamina/stack/block_map.hpp>
 
 namespace lamina::detail {
@@ -369,35 +370,6 @@ private:
     bool plain_ = false;            // the map is not needed any more
     std::atomic<std::uint64_t> unflushed_bytes_{0};
     std::shared_ptr<std::atomic<std::uint32_t>> closed_;
-};
-
-// One of the handles.
-template <class File>
-class block_handle {
-public:
-    explicit block_handle(std::shared_ptr<block_file<File>> file) : file_(std::move(file)) {}
-
-    [[nodiscard]] result<std::size_t> read_at(std::span<std::byte> out, std::uint64_t offset) {
-        return file_->read_at(out, offset);
-    }
-    [[nodiscard]] result<std::uint64_t> next_data(std::uint64_t offset) { return file_->next_data(offset); }
-    [[nodiscard]] result<std::uint64_t> next_hole(std::uint64_t offset) { return file_->next_hole(offset); }
-    [[nodiscard]] result<attributes> status() { return file_->status(); }
-    [[nodiscard]] result<std::size_t> write_at(std::span<std::byte const> bytes, std::uint64_t offset) {
-        return file_->write_at(bytes, offset);
-    }
-    [[nodiscard]] result<std::size_t> append(std::span<std::byte const> bytes) { return file_->append(bytes); }
-    [[nodiscard]] result<void> resize(std::uint64_t size) { return file_->resize(size); }
-    [[nodiscard]] result<void> sync(sync_kind kind) { return file_->sync(kind); }
-    [[nodiscard]] result<void> set_mode(mode_bits mode) { return file_->set_mode(mode); }
-    [[nodiscard]] result<void> set_owner(user_id uid, group_id gid) { return file_->set_owner(uid, gid); }
-    [[nodiscard]] result<void> set_times(time_change const& times) { return file_->set_times(times); }
-    [[nodiscard]] result<void> set_xattr(std::string_view key, std::string_view value, xattr_flags flags) {
-        return file_->set_xattr(key, value, flags);
-    }
-
-private:
-    std::shared_ptr<block_file<File>> file_;
 };
 
 }  // namespace lamina::detail

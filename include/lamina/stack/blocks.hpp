@@ -23,6 +23,7 @@
 #include <utility>
 #include <variant>
 
+#include <lamina/stack/block_handle.hpp>
 #include <lamina/stack/block_store.hpp>
 #include <lamina/stack/metacopy.hpp>
 

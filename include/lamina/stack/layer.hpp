@@ -12,7 +12,7 @@
 
 #include <lamina/backend/concepts.hpp>
 #include <lamina/backend/traits.hpp>
-#include <lamina/stack/block_file.hpp>
+#include <lamina/stack/block_handle.hpp>
 #include <lamina/whiteout/rules.hpp>
 
 namespace lamina {

@@ -78,7 +78,9 @@ template <class Core>
             done = opened->resize(size);
     } else if (core.at(place.id).is(fact::blocks)) {
         LAMINA_TRY(auto const object, open_blocks(core, place.id, true));
-        done = cut_blocks(core, place.id, *object, size);
+        LAMINA_TRY(auto const known, object->status());
+        if (known.size != size)  // as truncate(2), which leaves the times then
+            done = cut_blocks(core, place.id, *object, size);
     } else {
         done = core.layers.upper().resize_at(place.directory, place.name, size);
     }
