@@ -224,6 +224,24 @@ template <class Core>
     return object;
 }
 
+// Whether the map of a block-wise file is whole, and its lower file the one that it was; nothing is changed, and no object
+// made. Errors: as open_blocks.
+template <class Core>
+[[nodiscard]] result<void> inspect_blocks(Core& core, entry_id id, block_id const& number) {
+    if (!core.blocks.held)
+        return fail(errc::eio, operation::open, 0);
+    LAMINA_TRY(auto file, core.layers.work_tree().open_at(core.blocks.directory, hex_name(number), open_flags::read));
+    LAMINA_TRY(auto const map, block_map<upper_file_of<Core>>::load(std::move(file), number, core.blocks.boot));
+    search<Core> below(core);
+    LAMINA_CHECK(find_data(core, id, below));
+    LAMINA_TRY(auto lower,
+               core.layers.open(below.data->layer, below.data->directory, below.data->name, open_flags::read));
+    LAMINA_TRY(auto const now, std::visit([](auto& f) { return f.status(); }, lower));
+    if (lower_identity{now.size, now.mtime} != map.header().lower)
+        return fail(errc::eio, operation::open, below.data->layer);
+    return {};
+}
+
 // For the handles that were opened on the lower file.
 template <class Core>
 [[nodiscard]] result<void> keep_blocks_open(Core& core, entry_id id) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <lamina/backend/remove_all.hpp>
+#include <lamina/backend/walk.hpp>
 #include <lamina/stack/index.hpp>
 #include <lamina/stack/merge.hpp>
 #include <lamina/stack/open.hpp>
@@ -182,6 +183,8 @@ template <class Core>
 
 template <class Core>
 [[nodiscard]] result<void, path_error> materialize(Core& core) {
+    if (core.unusable)
+        return unexpected(path_error(*core.unusable));
     for (;;) {
         pinned_entries<Core> found(core);
         exclusive_lock lock = core.enter();
@@ -209,9 +212,13 @@ template <class Core>
     }
 }
 
-// One file; one that is plain already, or lies below, is left as it is.
-template <class Core>
-[[nodiscard]] result<void> materialize(Core& core, entry_id directory, name_ref name) {
+// One file of the tree that has this core; one that is plain already, or lies below, is left as it is.
+template <class Core, class Tree>
+[[nodiscard]] result<void> materialize(Core& core, Tree& tree, path_view path) {
+    path_walk<Tree> at(tree, operation::copy_up);
+    LAMINA_CHECK(at.to_object(path, links::follow));
+    entry_id const directory = Core::id_of(at.directory());
+    name_ref const name = at.name();
     pinned_entries<Core> found(core);
     exclusive_lock lock = core.enter();
     if (!core.alive(directory))

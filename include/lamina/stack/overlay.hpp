@@ -95,21 +95,13 @@ public:
     {
         return core_->blocks.present.load(std::memory_order_acquire);
     }
-    // Makes them all whole, while they are used. What fails or is stopped can be begun again. Errors: with the path.
-    [[nodiscard]] result<void, path_error> materialize()
-        requires writable
-    {
-        if (core_->unusable)
-            return unexpected(path_error(*core_->unusable));
-        return detail::materialize(*core_);
-    }
-    // One file. Errors: enoent, eisdir, those of the layers.
+    // Makes them all whole, or one file, while they are used. What fails or is stopped can be begun again. Errors: with
+    // the path; enoent, eisdir, those of the layers.
+    [[nodiscard]] result<void, path_error> materialize() requires writable { return detail::materialize(*core_); }
     [[nodiscard]] result<void> materialize(path_view path)
         requires writable
     {
-        path_walk<overlay> at(*this, operation::copy_up);
-        LAMINA_CHECK(at.to_object(path, links::follow));
-        return detail::materialize(*core_, core_type::id_of(at.directory()), at.name());
+        return detail::materialize(*core_, *this, path);
     }
 
     // As path_interface has them. What the cache knows of a plain path is answered in one walk, without a lock or a

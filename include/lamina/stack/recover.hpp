@@ -338,8 +338,7 @@ template <class Core>
     }
     settle_policy(core);
     if constexpr (Core::writable)
-        if (why == joining::to_work)
-            LAMINA_CHECK(judge_blocks(core));
+        LAMINA_CHECK(why == joining::to_work ? judge_blocks(core) : open_block_store(core));
     if constexpr (Core::writable)
         if (why == joining::to_work && core.rules.durable == durability::none && core.upper_able.has(capability::persistent_inodes))
             LAMINA_CHECK(mark_volatile(core));

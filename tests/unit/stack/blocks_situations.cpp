@@ -9,6 +9,7 @@
 
 #include <lamina/backend/adapt/count.hpp>
 #include <lamina/backend/memory.hpp>
+#include <lamina/stack/check.hpp>
 #include <lamina/stack/overlay.hpp>
 
 #include "../../model/scratch.hpp"
@@ -503,4 +504,60 @@ TEST_CASE("[blocks.13] many threads on one file: each sees its own writes, and t
     CHECK((read_of(root, "big") == expected));
     auto again = l.open();
     CHECK((read_of(again, "big") == expected));
+}
+
+TEST_CASE("[blocks.14] check: nothing to say of a sound one; a map without a file, a file without its map or its lower") {
+    layers_in_memory l;
+    {
+        auto root = l.open();
+        l.poke(root);
+        root.create_directory("dir").value();
+        l.below.write("lost", l.content).value();
+        auto file = root.open("lost", open_flags::read_write).value();
+        REQUIRE(paths_write(file, "x", 0));
+        root.rename("lost", "dir/lost").value();
+    }
+    auto const look = [&](repairs how = repairs::none) {
+        return check(upper(l.scratch), lower(l.counted), l.rules, how).value();
+    };
+    CHECK(look().empty());
+    SECTION("a map that a removed tree has left") {
+        {
+            auto root = l.open();
+            root.remove_all("dir").value();
+        }
+        REQUIRE(look().size() == 1);
+        CHECK(look()[0].what == flaw::kind::orphaned_map);
+        CHECK(look(repairs::proven)[0].repaired);
+        CHECK(look().empty());
+        CHECK(l.maps() == 1);
+        auto root = l.open();
+        CHECK((read_of(root, "big") == l.content));
+    }
+    SECTION("a lower that is another one") {
+        l.below.append("big", "x").value();
+        REQUIRE(look().size() == 1);
+        CHECK(look()[0].what == flaw::kind::missing_data);
+        CHECK(look()[0].path == "big");
+        CHECK(look()[0].why == errc::eio);
+    }
+    SECTION("no map") {
+        auto const outer = l.scratch.open_directory_at(l.scratch.work_root(), "lamina").value();
+        auto const inner = l.scratch.open_directory_at(outer, "blocks").value();
+        for (auto const& name : maps_of(l.scratch))
+            l.scratch.remove_at(inner, name).value();
+        l.scratch.release(inner);
+        l.scratch.release(outer);
+        CHECK(look().size() == 2);
+    }
+    SECTION("names that only the index keeps together") {
+        l.below.create_hard_link("big", "second").value();
+        {
+            auto root = l.open();
+            root.create_hard_link("second", "third").value();
+        }
+        auto const before = l.maps();
+        (void)look(repairs::proven);
+        CHECK(l.maps() == before);
+    }
 }
