@@ -104,12 +104,12 @@ public:
     [[nodiscard]] result<std::uint64_t> next_hole(std::uint64_t offset) {
         return seek(offset, [](auto& file, std::uint64_t from) { return file.next_hole(from); });
     }
-    // The upper's, but for the blocks: a file that seems to have none is taken for one hole by some programs.
+    // The upper's, with one block at least: a file that seems to have none is taken for one hole by some programs.
     [[nodiscard]] result<attributes> status() {
         std::shared_lock const lock(guard_);
         LAMINA_TRY(auto found, upper_.status());
-        if (map_.limit() != 0)
-            found.blocks = std::max(found.blocks, found.size / 512 + (found.size % 512 != 0 ? 1 : 0));
+        if (found.size != 0)
+            found.blocks = std::max<std::uint64_t>(found.blocks, 1);
         return found;
     }
 

@@ -202,8 +202,8 @@ struct stack_core {
         if (e.is(fact::indexed))
             found.nlink = merged_links(id, found.nlink);
         // As an open handle of it says (block_file.hpp).
-        if (e.is(fact::blocks))
-            found.blocks = std::max(found.blocks, found.size / 512 + (found.size % 512 != 0 ? 1 : 0));
+        if (e.is(fact::blocks) && found.size != 0)
+            found.blocks = std::max<std::uint64_t>(found.blocks, 1);
         // Another name of the same upper file may change it without passing by this entry.
         bool const shared =
             e.directory == nullptr && (e.is(fact::indexed) || (found.nlink > 1 && e.is(fact::in_upper)));
