@@ -256,7 +256,8 @@ template <class Core>
     }
     if (!awaited)
         return {};
-    LAMINA_TRY(auto object, open_blocks(core, id, true));
+    // They read; whoever writes opens it himself, and may have to be refused.
+    LAMINA_TRY(auto object, open_blocks(core, id, false));
     using handle = block_handle<upper_file_of<Core>>;
     core.keep_open_for_all_names(id, std::make_shared<typename Core::file_variant>(handle(std::move(object))));
     return {};
