@@ -244,22 +244,14 @@ template <class Core>
 
 // For the handles that were opened on the lower file.
 template <class Core>
-[[nodiscard]] result<void> keep_blocks_open(Core& core, entry_id id) {
-    auto const awaits = [&](entry_id name) {
-        entry const& e = core.at(name);
-        return e.pins.load(std::memory_order_acquire) != 0 && !e.is(fact::kept_open);
-    };
-    bool awaited = awaits(id);
-    if (core.at(id).is(fact::grouped)) {
-        auto const& names = core.links.group_of(id)->members;
-        awaited = std::any_of(names.begin(), names.end(), awaits);
-    }
-    if (!awaited)
+[[nodiscard]] result<void> keep_blocks_open(Core& core, entry_id id, std::uint64_t links_in_upper) {
+    if (core.awaiting_names(id, links_in_upper).empty())
         return {};
     // They read; whoever writes opens it himself, and may have to be refused.
     LAMINA_TRY(auto object, open_blocks(core, id, false));
     using handle = block_handle<upper_file_of<Core>>;
-    core.keep_open_for_all_names(id, std::make_shared<typename Core::file_variant>(handle(std::move(object))));
+    core.keep_open_for_all_names(id, std::make_shared<typename Core::file_variant>(handle(std::move(object))),
+                                 links_in_upper);
     return {};
 }
 
@@ -297,7 +289,7 @@ template <class Core>
         return unexpected(done.error().in_layer(0));
     }
     LAMINA_CHECK(settle_data(core, id, true, true));
-    LAMINA_CHECK(keep_blocks_open(core, id));
+    LAMINA_CHECK(keep_blocks_open(core, id, shell.nlink));
     LAMINA_CHECK(flush_object(core, directory, e.hashed_name(), e.type));
     return true;
 }

@@ -200,7 +200,7 @@ private:
         if (!map_)
             return {};
         LAMINA_CHECK(judge_data(core_, id_));
-        return keep_blocks_open(core_, id_);
+        return keep_blocks_open(core_, id_, 1);
     }
     [[nodiscard]] bool is_shell() const noexcept { return shell_ || map_; }
     [[nodiscard]] result<void> name_it(node directory, name_ref name) {

@@ -301,15 +301,30 @@ struct stack_core {
         kept_open.emplace_back(id, std::move(copy));
         at(id).set(fact::kept_open);
     }
-    void keep_open_for_all_names(entry_id id, std::shared_ptr<file_variant> const& copy) {
-        auto const keep = [&](entry_id one) {
+    void keep_open_for_all_names(entry_id id, std::shared_ptr<file_variant> const& copy, std::uint64_t links_in_upper) {
+        for (entry_id const name : awaiting_names(id, links_in_upper))
+            keep_open(name, copy);
+    }
+    // The names of an object under which there are such handles. Links that were made in the upper are told by their
+    // number.
+    [[nodiscard]] std::vector<entry_id> awaiting_names(entry_id id, std::uint64_t links_in_upper) {
+        std::vector<entry_id> found;
+        auto const add = [&](entry_id one) {
             if (at(one).pins.load(std::memory_order_acquire) != 0 && !at(one).is(fact::kept_open))
-                keep_open(one, copy);
+                found.push_back(one);
         };
-        if (!at(id).is(fact::grouped))
-            return keep(id);
-        for (entry_id const name : links.group_of(id)->members)
-            keep(name);
+        if (at(id).is(fact::grouped)) {
+            for (entry_id const name : links.group_of(id)->members)
+                add(name);
+        } else if (links_in_upper > 1 && at(id).is(fact::inode)) {
+            entries.for_each_id([&, number = at(id).inode.load()](entry_id one, entry& e) {
+                if (e.is(fact::inode) && e.inode == number && e.directory == nullptr)
+                    add(one);
+            });
+        } else {
+            add(id);
+        }
+        return found;
     }
     [[nodiscard]] auto find_kept(entry_id id) {
         return std::find_if(kept_open.begin(), kept_open.end(), [id](auto const& k) { return k.first == id; });

@@ -164,7 +164,8 @@ public:
         e.clear(fact::metacopy);
         e.set(fact::plain_data);
         e.forget_attributes();
-        core_.keep_open_for_all_names(id_, std::make_shared<typename Core::file_variant>(*std::move(to_)));
+        core_.keep_open_for_all_names(id_, std::make_shared<typename Core::file_variant>(*std::move(to_)),
+                                      shell_.nlink);
         return flush_object(core_, directory, e.hashed_name(), e.type);
     }
 

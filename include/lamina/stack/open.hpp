@@ -28,7 +28,7 @@ template <class Core>
     LAMINA_TRY(auto object, open_blocks(core, id, writes));
     // Those who read on below are to see what is written from now on.
     if (writes)
-        LAMINA_CHECK(keep_blocks_open(core, id));
+        LAMINA_CHECK(keep_blocks_open(core, id, 1));
     if (has(flags, open_flags::truncate))
         LAMINA_CHECK(cut_blocks(core, id, *object, 0));
     core.pin(id);
