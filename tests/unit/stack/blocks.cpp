@@ -183,7 +183,9 @@ void run(std::uint32_t seed, int steps, expectation expected, Open open) {
                 root->materialize(as).value();
             break;
         default:
-            if (object != nullptr && below(8) == 0) {
+            // (With a handle under a name that is gone, it would be another file.)
+            if (object != nullptr && below(8) == 0 &&
+                std::none_of(handles.begin(), handles.end(), [&](auto const& h) { return h->object == object; })) {
                 auto const bytes = some_bytes();
                 root->write(as, bytes).value();
                 *object = bytes;
