@@ -43,7 +43,7 @@ struct small_cache {
 template <lamina::durability How>
 struct by_blocks {
     static lamina::policy rules() {
-        auto rules = lamina::policy::memory();
+        auto rules = model::rules_for_links();
         rules.blocks = lamina::block_copies::on;
         rules.blocks_from = 1;
         rules.block_size = 4096;
@@ -53,7 +53,7 @@ struct by_blocks {
 };
 template <class Choice>
 struct stack_with_upper : stack_with<Choice> {
-    static lamina::policy layer_rules() { return lamina::policy::memory(); }
+    static lamina::policy layer_rules() { return model::rules_for_links(); }
     using stack_with<Choice>::stack_with;
 };
 template <lamina::durability How>
