@@ -1,13 +1,13 @@
 // What a workload asks of that which it is run on, and how a workload is timed.
 //
-// A driver is opened over a tree (tree.hpp) and offers whole operations by path; a failure is an exception, which ends the
-// benchmark with its text:
+// A driver is opened over a tree (tree.hpp) and offers whole operations by path; a failure is an exception, which ends
+// the benchmark with its text:
 //     static constexpr char const* name;
 //     static std::string unavailable();          why it cannot run here; empty if it can
 //     explicit driver(tree const&);
 //     path_type                                  a path in the form that its user would keep
 //     static path_type make_path(std::string const&);
-//     void reset();                              the tree as it was built, freshly opened: nothing cached, nothing changed
+//     void reset();                              the tree as it was built, freshly opened: nothing cached or changed
 //     bool stat(path_type const&);               whether it is there
 //     std::size_t read(path_type const&, std::span<std::byte>);   open, one read, close
 //     reader_type open_reader(path_type const&), .read_at(std::span<std::byte>, std::uint64_t offset)
@@ -20,6 +20,7 @@
 //     void rename(path_type const&, path_type const&);
 //     std::size_t list(path_type const&);        how many names; each has been seen with its type
 //     std::size_t walk(path_type const&);        how many objects below; each has been seen with its attributes
+// One that can only read leaves out the rest and asks for add_looking (read.ipp) alone.
 #pragma once
 
 #include <algorithm>
@@ -29,8 +30,10 @@
 #include <exception>
 #include <map>
 #include <memory>
+#include <set>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <benchmark/benchmark.h>
@@ -39,14 +42,32 @@
 
 namespace bench {
 
-// One per driver and shape, kept, so that interleaved repetitions find it as they left it.
+// A driver on a tree of one shape, kept, so that interleaved repetitions find it as they left it.
+template <class Driver>
+struct opened_driver {
+    explicit opened_driver(shape s) : driver(tree_of(s)) {}
+    Driver driver;
+    bool warm = false;                              // all of its files have been asked for since it was opened
+    std::vector<typename Driver::path_type> paths;  // of its files, once somebody wanted them kept
+};
+template <class Driver>
+std::map<shape, std::unique_ptr<opened_driver<Driver>>>& opened_drivers() {
+    static std::map<shape, std::unique_ptr<opened_driver<Driver>>> all;
+    return all;
+}
+template <class Driver>
+opened_driver<Driver>& opened(shape s) {
+    auto& one = opened_drivers<Driver>()[s];
+    if (!one)
+        one = std::make_unique<opened_driver<Driver>>(s);
+    // A driver of which a process can have only one: this one is to be it.
+    if constexpr (requires { one->driver.select(); })
+        one->driver.select();
+    return *one;
+}
 template <class Driver>
 Driver& driver_on(shape s) {
-    static std::map<shape, std::unique_ptr<Driver>> opened;
-    auto& one = opened[s];
-    if (!one)
-        one = std::make_unique<Driver>(tree_of(s));
-    return *one;
+    return opened<Driver>(s).driver;
 }
 
 template <class Driver>
@@ -68,6 +89,11 @@ inline std::map<std::string, std::string>& failures() {
     static std::map<std::string, std::string> all;
     return all;
 }
+// What a reader of a figure must know, by the benchmark's name.
+inline std::map<std::string, std::string>& notes() {
+    static std::map<std::string, std::string> all;
+    return all;
+}
 
 // The library aborts where repetitions differ in their number of iterations, so one that fails runs the others out.
 inline void run_out(benchmark::State& state, std::size_t batch) {
@@ -76,8 +102,8 @@ inline void run_out(benchmark::State& state, std::size_t batch) {
 }
 inline bool timing_has_begun = false;
 
-// Times `work`, which does `batch` operations, and nothing else: `prepare` runs before each batch, off the clock. The result
-// is the time per operation.
+// Times `work`, which does `batch` operations, and nothing else: `prepare` runs before each batch, off the clock. The
+// result is the time per operation.
 template <class Prepare, class Work>
 void time_batches(benchmark::State& state, std::size_t batch, Prepare&& prepare, Work&& work) {
     timing_has_begun = true;
@@ -107,6 +133,12 @@ inline std::vector<std::string>& workloads() {
     return all;
 }
 
+// Not every driver does every work: the benchmarks that there are, by their names.
+inline std::set<std::string>& benchmarks() {
+    static std::set<std::string> all;
+    return all;
+}
+
 // Registered as <path>/<work>/<parameter>:<n>/<driver>. `batches` is how many are timed in one repetition; 0 lets the
 // library choose, for work that leaves nothing behind.
 template <class Driver, class Body>
@@ -114,6 +146,7 @@ void add(std::string const& workload, std::size_t batch, std::size_t batches, Bo
     if (std::find(workloads().begin(), workloads().end(), workload) == workloads().end())
         workloads().push_back(workload);
     auto const name = workload + '/' + Driver::name;
+    benchmarks().insert(name);
     auto* const added = benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {
         timing_has_begun = false;
         try {
@@ -132,15 +165,36 @@ void add(std::string const& workload, std::size_t batch, std::size_t batches, Bo
         added->MinTime(0.05);
 }
 
-// Each driver's file calls this; main() then registers what can run here.
+// Each driver's file adds one; main() then registers what can run here.
 struct registration {
     char const* driver;
     std::string (*unavailable)();
-    void (*add_all)();
+    std::vector<void (*)()> parts;  // each registers workloads
+    void (*forget)();               // closes what was opened
+    bool everywhere;                // on each file system, or on the first one alone
 };
 inline std::vector<registration>& registrations() {
     static std::vector<registration> all;
     return all;
+}
+inline void forget_everything() {
+    for (auto const& each : registrations())
+        each.forget();
+    trees().clear();
+}
+
+enum class reach { first_file_system, each_file_system };
+
+// `Variants` are forms of the driver under the same name, for some of the workloads.
+template <class Driver, class... Variants>
+bool add_driver(reach where, std::vector<void (*)()> parts) {
+    registrations().push_back({Driver::name, &Driver::unavailable, std::move(parts),
+                               [] {
+                                   opened_drivers<Driver>().clear();
+                                   (opened_drivers<Variants>().clear(), ...);
+                               },
+                               where == reach::each_file_system});
+    return true;
 }
 
 }  // namespace bench

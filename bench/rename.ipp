@@ -27,7 +27,8 @@ void rename_directory(std::string const& workload, shape s) {
                 for (std::size_t i = 0; i < from.size(); ++i)
                     driver.rename(from[i], to[i]);
             });
-        require(!driver.stat(from.back()) && driver.list(to.back()) == s.files / s.directories, "a rename lost entries");
+        require(!driver.stat(from.back()) && driver.list(to.back()) == s.files / s.directories,
+                "a rename lost entries");
     });
 }
 

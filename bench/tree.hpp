@@ -1,5 +1,5 @@
-// The trees that every driver is measured on: the same files, five names deep, in the same number of layers, on the same file
-// system. Built once per shape and kept until the program ends.
+// The trees that every driver is measured on: the same files, five names deep, in the same number of layers, on the
+// same file system. Built once per shape and kept until the program ends.
 #pragma once
 
 #include <algorithm>
@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <memory>
 #include <random>
@@ -17,41 +16,40 @@
 #include <tuple>
 #include <vector>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 namespace bench {
 
 namespace fs = std::filesystem;
 
-// Removed, with everything in it, when the program ends.
+// A directory of our own on the file system that is measured; removed, with everything in it, when its owner goes.
 class scratch_directory {
 public:
-    static scratch_directory& instance() {
-        static scratch_directory one;
-        return one;
+    explicit scratch_directory(fs::path const& parent)
+        : path_(fs::absolute(parent) / ("lamina-bench." + std::to_string(::getpid()))) {
+        fs::create_directories(path_);
     }
-    [[nodiscard]] fs::path const& path() const { return path_; }
-
     scratch_directory(scratch_directory const&) = delete;
     scratch_directory& operator=(scratch_directory const&) = delete;
     ~scratch_directory() {
         std::error_code not_worth_reporting;
         fs::remove_all(path_, not_worth_reporting);
     }
+    [[nodiscard]] fs::path const& path() const { return path_; }
 
 private:
-    scratch_directory() {
-        char const* const chosen = std::getenv("LAMINA_BENCH_DIR");
-        fs::path const parent = chosen != nullptr          ? fs::path(chosen)
-                                : fs::exists("/dev/shm") ? fs::path("/dev/shm")
-                                                           : fs::temp_directory_path();
-        path_ = fs::absolute(parent) / ("lamina-bench." + std::to_string(::getpid()));
-        fs::create_directories(path_);
-    }
     fs::path path_;
 };
 
-// Where the files of a tree lie. In all cases every directory exists in every layer, so that all of them have to be asked.
+// Where the trees lie now. Changed only while no tree and no driver is left of the one before (forget_everything).
+inline std::unique_ptr<scratch_directory>& scratch() {
+    static std::unique_ptr<scratch_directory> current;
+    return current;
+}
+
+// Where the files of a tree lie. In all cases every directory exists in every layer, so that all of them have to be
+// asked.
 enum class placement {
     spread,  // file i in layer i modulo the number of layers
     lowest,  // all in the lowest layer
@@ -63,24 +61,30 @@ struct shape {
     unsigned directories = 1;  // that the files are spread over
     placement place = placement::spread;
     std::size_t bytes = 0;  // of each file
-    unsigned depth = 5;     // names in the path of a file, at least 3
+    unsigned depth = 5;     // names in the path of a file, at least 1; with one or two there is one directory
     bool changes = false;   // what changes a tree shares it with nobody who only reads
 
     friend auto operator<=>(shape const&, shape const&) = default;
     [[nodiscard]] std::string name() const {
         return std::to_string(layers) + '-' + std::to_string(files) + '-' + std::to_string(directories) + '-' +
-               (place == placement::lowest ? "lowest-" : "spread-") + std::to_string(bytes) + '-' + std::to_string(depth) +
-               (changes ? "-changes" : "");
+               (place == placement::lowest ? "lowest-" : "spread-") + std::to_string(bytes) + '-' +
+               std::to_string(depth) + (changes ? "-changes" : "");
     }
 };
 
 class tree {
 public:
-    explicit tree(shape s) : shape_(s), base_(scratch_directory::instance().path() / s.name()) {
+    explicit tree(shape s) : shape_(s), base_(scratch()->path() / s.name()) {
         for (unsigned i = 0; i < shape_.files; ++i)
-            files_.push_back(directory_of(i) + "/f" + std::to_string(i));
+            files_.push_back((shape_.depth < 2 ? "f" : directory_of(i) + "/f") + std::to_string(i));
         for (unsigned layer = 0; layer < shape_.layers; ++layer)
             write_to(lower(layer), [&](unsigned file) { return layer_of(file) == layer; });
+    }
+    tree(tree const&) = delete;
+    tree& operator=(tree const&) = delete;
+    ~tree() {
+        std::error_code not_worth_reporting;
+        fs::remove_all(base_, not_worth_reporting);
     }
 
     [[nodiscard]] shape const& form() const { return shape_; }
@@ -103,7 +107,11 @@ public:
             path += "/b";
         return path;
     }
-    [[nodiscard]] std::string directory(unsigned i) const { return top() + "/d" + std::to_string(i); }
+    [[nodiscard]] std::string directory(unsigned i) const {
+        if (shape_.depth < 2)
+            return "";
+        return (shape_.depth < 3 ? "d" : top() + "/d") + std::to_string(i);
+    }
 
 private:
     [[nodiscard]] std::string directory_of(unsigned file) const { return directory(file % shape_.directories); }
@@ -112,13 +120,18 @@ private:
         for (unsigned i = 0; i < shape_.directories; ++i)
             fs::create_directories(root / directory(i));
         std::string const content(shape_.bytes, 'x');
+        std::string const prefix = root.native() + '/';
         for (unsigned i = 0; i < shape_.files; ++i)
-            if (wanted(i)) {
-                std::ofstream out(root / files_[i], std::ios::binary);
-                out << content;
-                if (!out.flush())
-                    throw std::runtime_error("cannot write " + (root / files_[i]).string());
-            }
+            if (wanted(i))
+                write_file(prefix + files_[i], content);
+    }
+    // Not a stream: a million of these are made, and a stream takes longer than the file.
+    static void write_file(std::string const& path, std::string const& content) {
+        int const fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+        bool const written =
+            fd >= 0 && ::write(fd, content.data(), content.size()) == static_cast<ssize_t>(content.size());
+        if (fd < 0 || ::close(fd) != 0 || !written)
+            throw std::runtime_error("cannot write " + path);
     }
 
     shape shape_;
@@ -126,9 +139,12 @@ private:
     std::vector<std::string> files_;
 };
 
-inline tree const& tree_of(shape s) {
+inline std::map<shape, std::unique_ptr<tree>>& trees() {
     static std::map<shape, std::unique_ptr<tree>> built;
-    auto& one = built[s];
+    return built;
+}
+inline tree const& tree_of(shape s) {
+    auto& one = trees()[s];
     if (!one)
         one = std::make_unique<tree>(s);
     return *one;

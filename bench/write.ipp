@@ -1,5 +1,5 @@
-// Writing: each batch starts from the tree as it was built, freshly opened, with every file's attributes asked for once, so
-// that nobody pays for lookups on the clock.
+// Writing: each batch starts from the tree as it was built, freshly opened, with every file's attributes asked for
+// once, so that nobody pays for lookups on the clock.
 #pragma once
 
 #include "driver.hpp"

@@ -1,5 +1,5 @@
-// The kernel's overlayfs, with redirects and metacopies, volatile unless order is asked for, mounted by this program in a mount namespace of its own: nobody else sees the mounts, and
-// they are gone when the program is, however it ends.
+// The kernel's overlayfs, with redirects and metacopies, volatile unless order is asked for, mounted by this program in
+// a mount namespace of its own: nobody else sees the mounts, and they are gone when the program is, however it ends.
 #include "../all.ipp"
 #include "syscalls.hpp"
 
@@ -28,7 +28,10 @@ public:
         return {};
     }
 
-    explicit kernel(bench::tree const& of) : tree_(of), part_(Volatile ? "kernel" : "kernel-ordered"), directory_(of.base() / part_) { reset(); }
+    explicit kernel(bench::tree const& of)
+        : tree_(of), part_(Volatile ? "kernel" : "kernel-ordered"), directory_(of.base() / part_) {
+        reset();
+    }
     kernel(kernel const&) = delete;
     kernel& operator=(kernel const&) = delete;
     ~kernel() { unmount(); }
@@ -72,6 +75,7 @@ private:
     bool mounted_ = false;
 };
 
-[[maybe_unused]] bool const registered = bench::add_driver<kernel<true>, kernel<false>>();
+[[maybe_unused]] bool const registered = bench::add_driver<kernel<true>, kernel<false>>(
+    bench::reach::each_file_system, bench::everything<kernel<true>, kernel<false>>());
 
 }  // namespace

@@ -15,7 +15,8 @@ public:
     static constexpr char const* name = "lamina";
     static std::string unavailable() { return {}; }
 
-    explicit on_directories(bench::tree const& of) : tree_(of), directory_(of.base() / ("lamina-" + std::to_string(static_cast<int>(Durable)))) {
+    explicit on_directories(bench::tree const& of)
+        : tree_(of), directory_(of.base() / ("lamina-" + std::to_string(static_cast<int>(Durable)))) {
         reset();
     }
     void reset() {
@@ -26,6 +27,7 @@ public:
         lamina::policy rules = lamina::policy::kernel();
         rules.metacopy = lamina::metacopies::on;
         rules.durable = Durable;
+        rules.cache_bytes = bench::cache_bytes;
         std::vector<directory> lowers;
         for (unsigned i = 0; i < tree_.form().layers; ++i)
             lowers.push_back(open_directory(tree_.lower(i)));
@@ -41,7 +43,13 @@ private:
     bench::fs::path directory_;
 };
 
-[[maybe_unused]] bool const registered = bench::add_driver<on_directories<lamina::durability::none>,
-                                                      on_directories<lamina::durability::ordered>>();
+using unflushed = on_directories<lamina::durability::none>;
+using ordered = on_directories<lamina::durability::ordered>;
+[[maybe_unused]] bool const registered =
+    bench::add_driver<unflushed, ordered>(bench::reach::each_file_system, [] {
+        auto parts = bench::everything<unflushed, ordered>();
+        parts.push_back(&bench::add_remembering<unflushed>);
+        return parts;
+    }());
 
 }  // namespace

@@ -5,7 +5,8 @@
 namespace {
 
 using overlay_type = decltype(lamina::overlay(lamina::upper(std::declval<lamina::memory_tree>()),
-                                              lamina::lower(std::declval<std::vector<lamina::memory_tree>&>())));
+                                              lamina::lower(std::declval<std::vector<lamina::memory_tree>&>()),
+                                              std::declval<lamina::policy>()));
 
 class in_memory : public bench::overlay_calls<overlay_type> {
 public:
@@ -27,13 +28,16 @@ public:
 
     void reset() {
         close();
-        open(lamina::upper(lamina::memory_tree()), lamina::lower(layers_));
+        lamina::policy rules = lamina::policy::memory();
+        rules.cache_bytes = bench::cache_bytes;
+        open(lamina::upper(lamina::memory_tree()), lamina::lower(layers_), rules);
     }
 
 private:
     std::vector<lamina::memory_tree> layers_;  // topmost first
 };
 
-[[maybe_unused]] bool const registered = bench::add_driver<in_memory>();
+[[maybe_unused]] bool const registered =
+    bench::add_driver<in_memory>(bench::reach::first_file_system, bench::table_only<in_memory>());
 
 }  // namespace

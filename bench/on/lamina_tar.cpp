@@ -14,7 +14,9 @@ using overlay_type = decltype(lamina::overlay(
 class on_tars : public bench::overlay_calls<overlay_type> {
 public:
     static constexpr char const* name = "lamina_tar";
-    static std::string unavailable() { return std::system("tar --version >/dev/null 2>&1") == 0 ? "" : "there is no tar"; }
+    static std::string unavailable() {
+        return std::system("tar --version >/dev/null 2>&1") == 0 ? "" : "there is no tar";
+    }
 
     explicit on_tars(bench::tree const& of) : tree_(of), directory_(of.base() / name) {
         bench::fs::create_directories(directory_);
@@ -42,6 +44,7 @@ public:
         lamina::policy rules = lamina::policy::kernel();
         rules.metacopy = lamina::metacopies::on;
         rules.durable = lamina::durability::none;
+        rules.cache_bytes = bench::cache_bytes;
         open(lamina::upper(open_directory(directory_ / "upper"), open_directory(directory_ / "work")),
              lamina::lower(std::move(lowers)), rules);
     }
@@ -57,6 +60,7 @@ private:
     bench::fs::path directory_;
 };
 
-[[maybe_unused]] bool const registered = bench::add_driver<on_tars>();
+[[maybe_unused]] bool const registered =
+    bench::add_driver<on_tars>(bench::reach::first_file_system, bench::table_only<on_tars>());
 
 }  // namespace

@@ -1,5 +1,5 @@
-// The operations of a driver on a lamina::overlay: the members that a user would call, with paths parsed beforehand, as a
-// program that uses them again and again would keep them.
+// The operations of a driver on a lamina::overlay: the members that a user would call, with paths parsed beforehand, as
+// a program that uses them again and again would keep them.
 #pragma once
 
 #include <memory>
@@ -15,6 +15,9 @@
 
 namespace bench {
 
+// So that a million entries fit, whose growth is to be seen; the library's own bound is 256 MiB.
+inline constexpr std::size_t cache_bytes = std::size_t{1} << 30;
+
 template <class Result>
 auto valid(Result&& outcome, char const* what) {
     if (!outcome.has_value())
@@ -27,7 +30,9 @@ template <class File>
 class overlay_reader {
 public:
     explicit overlay_reader(File file) : file_(std::move(file)) {}
-    std::size_t read_at(std::span<std::byte> out, std::uint64_t offset) { return valid(file_.read_at(out, offset), "read"); }
+    std::size_t read_at(std::span<std::byte> out, std::uint64_t offset) {
+        return valid(file_.read_at(out, offset), "read");
+    }
 
 private:
     File file_;

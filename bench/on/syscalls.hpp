@@ -1,5 +1,5 @@
-// The operations of a driver as a program makes them on a directory of the system, whatever is mounted there: one path, from
-// one open directory, in as few system calls as it takes.
+// The operations of a driver as a program makes them on a directory of the system, whatever is mounted there: one path,
+// from one open directory, in as few system calls as it takes.
 #pragma once
 
 #include <array>
@@ -75,23 +75,32 @@ public:
     reader_type open_reader(path_type const& path) { return open(root_.get(), path.c_str(), O_RDONLY); }
 
     void create(path_type const& path, std::string_view bytes) {
+        changed_ = true;
         write(open(root_.get(), path.c_str(), O_WRONLY | O_CREAT | O_EXCL), bytes);
     }
     void append(path_type const& path, std::string_view bytes) {
+        changed_ = true;
         write(open(root_.get(), path.c_str(), O_WRONLY | O_APPEND), bytes);
     }
     void overwrite(path_type const& path, std::string_view bytes) {
+        changed_ = true;
         write(open(root_.get(), path.c_str(), O_WRONLY), bytes);
     }
     void set_mode(path_type const& path, unsigned mode) {
+        changed_ = true;
         check(::fchmodat(root_.get(), path.c_str(), static_cast<mode_t>(mode), 0), "fchmodat");
     }
-    void remove(path_type const& path) { check(::unlinkat(root_.get(), path.c_str(), 0), "unlinkat"); }
+    void remove(path_type const& path) {
+        changed_ = true;
+        check(::unlinkat(root_.get(), path.c_str(), 0), "unlinkat");
+    }
     void remove_all(path_type const& path) {
+        changed_ = true;
         remove_below(open(root_.get(), path.c_str(), O_RDONLY | O_DIRECTORY));
         check(::unlinkat(root_.get(), path.c_str(), AT_REMOVEDIR), "unlinkat");
     }
     void rename(path_type const& from, path_type const& to) {
+        changed_ = true;
         check(::renameat(root_.get(), from.c_str(), root_.get(), to.c_str()), "renameat");
     }
 
@@ -111,6 +120,7 @@ protected:
         root_ = open(AT_FDCWD, at.c_str(), O_PATH | O_DIRECTORY);
     }
     void close_root() { root_ = {}; }
+    bool changed_ = true;  // since the tree was written
 
 private:
     static descriptor open(int at, char const* path, int flags) {

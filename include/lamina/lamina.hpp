@@ -29,6 +29,7 @@
 #include <lamina/backend/adapt/count.hpp>
 #include <lamina/backend/adapt/fault.hpp>
 #include <lamina/backend/adapt/latency.hpp>
+#include <lamina/backend/adapt/lossy_disk.hpp>
 #include <lamina/backend/adapt/map_ids.hpp>
 #include <lamina/backend/adapt/read_only.hpp>
 #include <lamina/backend/adapt/subtree.hpp>

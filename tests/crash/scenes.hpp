@@ -34,6 +34,7 @@ inline memory_tree lower_tree() {
     t.create_directory("gone_dir").value();
     t.write("gone_dir/child", "child").value();
     t.write("changed", "before").value();
+    t.write("shell", "data below").value();
     return t;
 }
 
@@ -48,6 +49,7 @@ void prepare(Tree& root) {
     root.create_directory("pure").value();
     root.write("pure/file", "pure").value();
     root.create_directory("pure_empty").value();
+    root.permissions("shell", 0640).value();  // of its data nothing is up, where the policy is so
 }
 
 // One operation. It is a type of its own for each overlay type, so it is a table made by a template.
@@ -65,6 +67,12 @@ inline result<void> plain(result<void, path_error> const& r) {
 inline result<void> plain(result<std::uint64_t, path_error> const& r) {
     if (!r.has_value())
         return unexpected(r.error().what);
+    return {};
+}
+
+template <class Tree>
+result<void> emptied(Tree& tree, path_view file) {
+    LAMINA_CHECK(tree.open(file, open_flags::write | open_flags::truncate));
     return {};
 }
 
@@ -107,6 +115,11 @@ std::vector<scene<Tree>> all() {
         {"set an attribute", [](Tree& t) { return t.set_xattr("dir/file", "user.a", "b"); }},
         {"remove an attribute", [](Tree& t) { return t.remove_xattr("dir/file", "user.kept"); }},
         {"cut a file", [](Tree& t) { return t.resize("dir/file", 3); }},
+        {"empty a lower file", [](Tree& t) { return emptied(t, "dir/file"); }},
+        {"empty a changed file", [](Tree& t) { return emptied(t, "changed"); }},
+        {"append to a shell", [](Tree& t) { return t.append("shell", " more"); }},
+        {"cut a shell", [](Tree& t) { return t.resize("shell", 4); }},
+        {"rename a shell", [](Tree& t) { return t.rename("shell", "dir/shell"); }},
         {"extend a file", [](Tree& t) { return t.resize("dir/sub/inner", 100'000); }},
     };
 }

@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include <lamina/stack/policy.hpp>
+
 #include "model/image.hpp"
 #include "model/step.hpp"
 

@@ -56,6 +56,8 @@ template <class B>
 class count;
 template <class B>
 class fault;
+template <class B>
+class lossy_disk;
 template <class B, class Wait>
 class latency;
 template <class B>

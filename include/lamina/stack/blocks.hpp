@@ -257,10 +257,10 @@ template <class Core>
 
 // Makes a metacopy of the upper a block-wise file, if the policy wants that. Errors: then it is a metacopy as before.
 template <class Core>
-[[nodiscard]] result<bool> begin_blocks(Core& core, entry_id id, std::uint64_t limit) {
+[[nodiscard]] result<bool> begin_blocks(Core& core, entry_id id) {
     entry& e = core.at(id);
     LAMINA_TRY(auto const shell, core.fetch_attributes(id));
-    if (!block_shift(core, std::min(shell.size, limit)))
+    if (!block_shift(core, shell.size))
         return false;
     search<Core> below(core);
     LAMINA_CHECK(find_data(core, id, below));

@@ -71,12 +71,21 @@ template <class Core>
 // Runs `change` on a directory of the upper, then puts the directory's times back as they were.
 template <class Core, class Change>
 [[nodiscard]] result<void> keeping_times(Core& core, entry_id directory, Change&& change) {
-    LAMINA_TRY(auto const before, core.fetch_attributes(directory));
+    entry& e = core.at(directory);
+    auto& put_back = core.directory(directory).put_back;
+    // What was put back last is there still, if nothing that could show has been done since.
+    if (put_back.version != e.version.load(std::memory_order_acquire)) {
+        LAMINA_TRY(auto const before, core.fetch_attributes(directory));
+        put_back.atime = before.atime;
+        put_back.mtime = before.mtime;
+    }
+    put_back.version = put_back.none;
     LAMINA_CHECK(change());
-    core.at(directory).forget_attributes();
+    e.forget_attributes();
     // The change is published; that its time shows is no reason to call it failed.
-    (void)core.layers.upper().set_times_at(core.upper_node(directory), name_ref{},
-                                           time_change::both(before.atime, before.mtime));
+    if (core.layers.upper().set_times_at(core.upper_node(directory), name_ref{},
+                                         time_change::both(put_back.atime, put_back.mtime)))
+        put_back.version = e.version.load(std::memory_order_acquire);
     return {};
 }
 
@@ -117,12 +126,12 @@ template <class Core>
     LAMINA_TRY(bool const has_origin, write_origin(core, {top.layer, top.at, name_ref{}}, from, copy.name()));
     if (has_origin)
         LAMINA_CHECK(mark_impure(core, e.parent));
+    LAMINA_CHECK(flush_object(core, core.work, copy.name(), file_type::directory));
     node const parent = core.upper_node(e.parent);
     LAMINA_CHECK(keeping_times(core, e.parent, [&] { return copy.publish(parent, e.hashed_name()); }));
     LAMINA_TRY(node const made, upper.open_directory_at(parent, e.hashed_name()));
     e.directory->layers.insert(e.directory->layers.begin(), layer_node{made, 0, false});
     now_in_upper(core, id, true);  // what it is merged with gives the number, mark or not
-    LAMINA_CHECK(flush_names(core, made));
     return flush_names(core, parent);
 }
 
@@ -166,12 +175,15 @@ template <class Core>
         LAMINA_CHECK(make_index(core));
         LAMINA_CHECK(upper.set_xattr_at(core.work, copy.name(), mark_key(core, mark::link_count),
                                         mark::write_link_count({false, 0}), xattr_flags::none));
+        LAMINA_CHECK(flush_object(core, core.work, copy.name(), from.type));
         LAMINA_CHECK(copy.publish(core.index, name_ref(group.index_name)));
         now_indexed(core, group, from.nlink, false, {});
+        LAMINA_CHECK(flush_names(core, core.index));
         return link_up(core, id);
     }
     if (has_origin)
         LAMINA_CHECK(mark_impure(core, e.parent));
+    LAMINA_CHECK(flush_object(core, core.work, copy.name(), from.type));
     LAMINA_CHECK(keeping_times(core, e.parent, [&] { return copy.publish(core.upper_node(e.parent), e.hashed_name()); }));
     now_in_upper(core, id, has_origin);
     return flush_names(core, core.upper_node(e.parent));

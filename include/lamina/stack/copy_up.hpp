@@ -34,7 +34,7 @@
 
 #include <lamina/backend/content.hpp>
 #include <lamina/backend/file_copy.hpp>
-#include <lamina/stack/blocks.hpp>
+#include <lamina/stack/block_copy.hpp>
 #include <lamina/stack/copy_metadata.hpp>
 #include <lamina/stack/metacopy.hpp>
 
@@ -44,6 +44,13 @@ namespace lamina::detail {
 enum class wanted : std::uint8_t { metadata, data };
 
 inline constexpr std::uint64_t all_data = std::numeric_limits<std::uint64_t>::max();
+
+// A file in the work directory that holds its content already, and all of it is on the disk.
+template <class Core>
+struct built_file {
+    temporary<Core> name;
+    std::uint64_t size;
+};
 
 // The copy of one regular file: made in two halves, the first without any lock.
 template <class Core>
@@ -55,15 +62,7 @@ public:
     // Requires: tree lock, exclusive; a visible regular file of a lower. Marks the entry. At most `limit` bytes will be
     // copied; a shell gets none, and the mark that its data lies below.
     file_copy_up(Core& core, entry_id id, attributes const& from, std::uint64_t limit, bool shell)
-        : core_(core), id_(id), from_(from), place_(core.where(id)), name_(core.at(id).name()),
-          size_(std::min(from.size, limit)), shell_(shell), temporary_(core) {
-        core_.layers.retain(place_.layer, place_.directory);
-        core_.at(id_).set(fact::copying);
-        if (core_.at(id_).is(fact::grouped) && !core_.in_upper(id_)) {
-            group_ = core_.links.group_of(id_);
-            group_->copying = true;
-        }
-    }
+        : file_copy_up(core, id, from, limit, shell, temporary<Core>(core)) {}
     // The same, but with `content` in place of the file's own, and a new modification time. The file may lie in the
     // upper.
     file_copy_up(Core& core, entry_id id, attributes const& from, std::string_view content)
@@ -72,17 +71,21 @@ public:
         size_ = content.size();
         replaces_ = core.in_upper(id);
     }
+    // The same, of a file that is built already and becomes the copy.
+    file_copy_up(Core& core, entry_id id, attributes const& from, built_file<Core>&& built)
+        : file_copy_up(core, id, from, 0, false, std::move(built.name)) {
+        built_ = true;
+        content_.emplace();
+        size_ = built.size;
+        replaces_ = core.in_upper(id);
+    }
     file_copy_up(file_copy_up const&) = delete;
     file_copy_up& operator=(file_copy_up const&) = delete;
     // Requires: tree lock, exclusive.
     ~file_copy_up() {
         core_.layers.release(place_.layer, place_.directory);
-        if (unnamed_ || copy_ == std::nullopt)
+        if (unnamed_ || (copy_ == std::nullopt && !built_))
             temporary_.published();  // there is no name to delete
-        if (shift_)
-            --core_.blocks.underway;
-        if (map_ && !named_)
-            drop_map(core_, hex_name(map_->header().id));
         core_.at(id_).clear(fact::copying);
         if (group_ != nullptr) {
             group_->copying = false;
@@ -130,8 +133,8 @@ public:
                                          return {};  // a write takes it away
                                      return copy_->set_xattr(key, value, xattr_flags::none);
                                  }));
-        if (shell_ || map_)
-            LAMINA_CHECK(mark_as_shell());
+        if (is_shell())
+            LAMINA_CHECK(blocks_.mark(*copy_));
         if (origin_)
             LAMINA_CHECK(copy_->set_xattr(mark_key(core_, mark::origin), *origin_, xattr_flags::none));
         if (group_ != nullptr)
@@ -143,7 +146,7 @@ public:
         if (changes_data())
             times.modification = time_change::action::now;
         LAMINA_CHECK(copy_->set_times(times));
-        return shell_ || shared_ || !flushes_data(core_) ? result<void>() : copy_->sync(sync_kind::everything);
+        return is_to_be_flushed() ? copy_->sync(sync_kind::everything) : result<void>();
     }
 
     // Steps 8 and 9, at the name that the entry has by now. The copy, open for reading and writing, goes to `opened`,
@@ -155,7 +158,7 @@ public:
         if (origin_)
             LAMINA_CHECK(mark_impure(core_, e.parent));
         LAMINA_CHECK(keeping_times(core_, e.parent, [&] { return name_it(core_.upper_node(e.parent), e.hashed_name()); }));
-        LAMINA_CHECK(settle_data(core_, id_, shell_ || map_, map_.has_value()));
+        LAMINA_CHECK(settle_data(core_, id_, is_shell(), blocks_.made()));
         // (An open handle reads on below while this is a shell.)
         if (!is_shell() && e.pins.load(std::memory_order_acquire) != 0)
             core_.keep_open(id_, shared_copy());
@@ -172,11 +175,22 @@ public:
             e.forget_attributes();
         else
             now_in_upper(core_, id_, origin_.has_value());
-        LAMINA_CHECK(begin_with_map());
+        LAMINA_CHECK(blocks_.begin(id_));
         return flush_names(core_, core_.upper_node(e.parent));
     }
 
 private:
+    file_copy_up(Core& core, entry_id id, attributes const& from, std::uint64_t limit, bool shell, temporary<Core> copy)
+        : core_(core), id_(id), from_(from), place_(core.where(id)), name_(core.at(id).name()),
+          size_(std::min(from.size, limit)), shell_(shell), temporary_(std::move(copy)) {
+        core_.layers.retain(place_.layer, place_.directory);
+        core_.at(id_).set(fact::copying);
+        if (core_.at(id_).is(fact::grouped) && !core_.in_upper(id_)) {
+            group_ = core_.links.group_of(id_);
+            group_->copying = true;
+        }
+    }
+
     // The same for one of several names: the copy belongs to all of them (index.hpp).
     [[nodiscard]] result<void> publish_into_index(std::optional<upper_file>* opened) {
         LAMINA_CHECK(make_index(core_));
@@ -193,16 +207,9 @@ private:
         LAMINA_CHECK(link_up(core_, id_));
         if (!is_shell() && !awaited && opened != nullptr)
             *opened = std::move(copy_);
-        return begin_with_map();
+        return blocks_.begin(id_);
     }
-    // The copy has its name: what it holds of the file's data is what its map says.
-    [[nodiscard]] result<void> begin_with_map() {
-        if (!map_)
-            return {};
-        LAMINA_CHECK(judge_data(core_, id_));
-        return keep_blocks_open(core_, id_, 1);
-    }
-    [[nodiscard]] bool is_shell() const noexcept { return shell_ || map_; }
+    [[nodiscard]] bool is_shell() const noexcept { return shell_ || blocks_.made(); }
     [[nodiscard]] result<void> name_it(node directory, name_ref name) {
         LAMINA_CHECK([&]() -> result<void> {
             if constexpr (makes_unnamed_files<upper_type>)
@@ -210,7 +217,7 @@ private:
                     return core_.layers.upper().publish_at(*copy_, directory, name);
             return temporary_.publish(directory, name);
         }());
-        named_ = true;
+        blocks_.named();
         return {};
     }
     [[nodiscard]] auto shared_copy() {
@@ -233,8 +240,19 @@ private:
     // follows: truncating it to the size that it has already would not show.
     [[nodiscard]] bool changes_data() const noexcept { return content_ || size_ < from_.size; }
 
+    // Step 7. A journal keeps metadata in order by itself, and a clone is metadata: only the order of data and names
+    // has to be made.
+    [[nodiscard]] bool is_to_be_flushed() const noexcept {
+        return flushes_names(core_) || (flushes_data(core_) && size_ != 0 && !shell_ && !shared_ && !built_);
+    }
+
     result<void> make() {
         auto& upper = core_.layers.upper();
+        if (built_) {
+            LAMINA_TRY(auto made, upper.open_at(core_.work, temporary_.name(), open_flags::read_write));
+            copy_.emplace(std::move(made));
+            return {};
+        }
         if constexpr (makes_unnamed_files<upper_type>) {
             // (Only a rename can replace a name.)
             if (core_.upper_able.has(capability::unnamed_files) && !replaces_) {
@@ -256,10 +274,12 @@ private:
     }
 
     result<void> fill() {
+        if (built_)
+            return {};
         if (shell_)
             return copy_->resize(from_.size);
-        if (shift_)
-            return make_map();
+        if (blocks_.wanted())
+            return blocks_.make(*copy_, *source_, from_.size, place_.layer);
         if (content_)
             return paths::write_all_at(*copy_, std::as_bytes(std::span(*content_)), 0);
         if (!source_)
@@ -288,40 +308,18 @@ private:
     // says that it may have such files. What a cut is to leave is not cut here: that is cheap afterwards.
     // Requires: tree lock, exclusive.
     result<void> consider_blocks() {
-        shift_ = block_shift(core_, size_);
-        if (!shift_)
+        if (!blocks_.consider(size_))
             return {};
-        ++core_.blocks.underway;
         size_ = from_.size;
         if (worth_a_clone()) {
             LAMINA_CHECK(make());
             LAMINA_TRY(shared_, std::visit([&](auto& file) { return share_blocks(*copy_, file); }, *source_));
             if (shared_) {
-                shift_.reset();
-                --core_.blocks.underway;
+                blocks_.withdraw();
                 return {};
             }
         }
         return prepare_block_store(core_);
-    }
-    result<void> make_map() {
-        LAMINA_TRY(auto const lower, std::visit([](auto& file) { return file.status(); }, *source_));
-        block_header header;
-        header.shift = *shift_;
-        header.lower = {lower.size, lower.mtime};
-        header.limit = std::min(lower.size, from_.size);
-        if (header.blocks() > block_header::most_blocks)
-            return fail(errc::estale, operation::copy_up, place_.layer);  // it has grown since it was looked up
-        LAMINA_TRY(map_, create_map(core_, header));
-        return copy_->resize(from_.size);
-    }
-    result<void> mark_as_shell() {
-        auto const space = core_.layers.style(0).space;
-        if (map_)
-            LAMINA_CHECK(copy_->set_xattr(mark::key(space, mark::block_map), map_mark(map_->header().id),
-                                          xattr_flags::none));
-        return copy_->set_xattr(mark::key(space, mark::metacopy), map_ ? mark::block_metacopy : std::string_view(),
-                                xattr_flags::none);
     }
 
     // False if this pair of files cannot.
@@ -359,11 +357,10 @@ private:
     std::vector<std::string> keys_;  // of the original's extended attributes
     std::optional<std::string> origin_;
     link_group* group_ = nullptr;  // of a lower object of several names
-    std::optional<unsigned> shift_;            // of the blocks, if it is to be copied up by them
-    std::optional<block_map<upper_file>> map_;
-    bool named_ = false;
+    block_copy<Core> blocks_{core_};
     bool replaces_ = false;  // the name is taken in the upper
     bool unnamed_ = false;
+    bool built_ = false;  // outside, with its content
     bool shared_ = false;  // the copy's blocks are the lower file's
 };
 
@@ -403,8 +400,8 @@ template <class Core>
         return {};
     }
     if (core.in_upper(id)) {
-        LAMINA_TRY(bool const begun, begin_blocks(core, id, limit));
-        return begun ? result<void>() : fill_data(core, lock, id, limit);
+        LAMINA_TRY(bool const begun, begin_blocks(core, id));
+        return begun ? result<void>() : fill_data(core, lock, id);
     }
     if (e.directory != nullptr)
         return ensure_upper_directory(core, id);

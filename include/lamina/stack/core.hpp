@@ -86,6 +86,7 @@ struct stack_core {
     bool foreign_index = false;         // it, or the root's origin, belongs to other layers
     bool marked_volatile = false;       // the work directory says that nothing is flushed (recover.hpp)
     upper_claims<Layers> claims;        // of the upper's and the work directory's roots
+    std::vector<std::string> replaced;  // in `work`, to be deleted once that is flushed (work.hpp)
     std::string spare_whiteout;         // a whiteout in `work` to be linked from; empty if there is none at present
 
     block_store<Layers> blocks;         // of files that are copied up block by block (blocks.hpp)

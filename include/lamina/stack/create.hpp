@@ -5,6 +5,8 @@
 // no moment the lower object shows through; a directory is marked opaque before. (aufs: the whiteout is another name,
 // and beside it the new object is visible and not merged, so it is made first and the whiteout removed after.)
 //
+// What is made in the work directory is flushed before it takes its place, what is made in place after (durable.hpp).
+//
 // Each takes the tree lock, exclusive. Errors: eexist; those of the upper with its number; einval and enametoolong for
 // names that the upper's format cannot hold.
 #pragma once
@@ -16,6 +18,7 @@
 
 #include <lamina/stack/copy_up.hpp>
 #include <lamina/stack/inherit.hpp>
+#include <lamina/stack/intent.hpp>
 
 namespace lamina::detail {
 
@@ -87,8 +90,9 @@ void drop_aufs_whiteout(Core& core, node directory, name_ref name) {
     (void)core.layers.upper().remove_at(directory, std::string(mark::aufs_prefix).append(name.text));
 }
 
-// Whether what gets a name is a new object, which takes after its directory, or one that has a name elsewhere already.
-enum class origin_of_object : std::uint8_t { here, elsewhere };
+// Whether what gets a name is a new object, which takes after its directory, one whose maker has flushed it, or one
+// that has a name elsewhere already.
+enum class origin_of_object : std::uint8_t { here, flushed, elsewhere };
 
 // Makes something that is no directory: `make(directory, name)` makes it in the upper.
 template <class Core, class Make>
@@ -96,20 +100,27 @@ template <class Core, class Make>
                                      origin_of_object origin = origin_of_object::here) {
     LAMINA_TRY(auto const place, prepare_new(core, directory, name));
     bool const aufs = core.layers.style(0).format == whiteout_format::aufs;
+    // What cannot be flushed by itself has all its attributes from when it was made.
+    bool const to_flush = origin == origin_of_object::here && type == file_type::regular;
     if (!place.over_whiteout || aufs) {
         LAMINA_CHECK(make(place.directory, name));
-        if (place.over_whiteout)
-            drop_aufs_whiteout(core, place.directory, name);
     } else {
         temporary<Core> built(core);
         LAMINA_CHECK(make(core.work, name_ref(built.name())));
-        if (origin == origin_of_object::here)
-            LAMINA_CHECK(inherit(core, directory, built.name(), type));
+        bool inherits = false;
+        if (origin != origin_of_object::elsewhere) {
+            LAMINA_TRY(inherits, inherit(core, directory, built.name(), type));
+        }
+        if (to_flush || inherits)
+            LAMINA_CHECK(flush_object(core, core.work, built.name(), type));
         LAMINA_CHECK(built.publish(place.directory, name));
     }
     entry_id const id = settle(core, directory, name, type);
-    LAMINA_CHECK(flush_object(core, place.directory, name, type));
+    if (to_flush && (!place.over_whiteout || aufs))
+        LAMINA_CHECK(flush_object(core, place.directory, name, type));
     LAMINA_CHECK(flush_names(core, place.directory));
+    if (place.over_whiteout && aufs)
+        drop_aufs_whiteout(core, place.directory, name);
     return id;
 }
 
@@ -160,6 +171,7 @@ template <class Core>
     auto& upper = core.layers.upper();
     LAMINA_TRY(auto const place, prepare_new(core, directory, name));
     bool const aufs = core.layers.style(0).format == whiteout_format::aufs;
+    intended_whiteout<Core> intent(core);
     if (!place.over_whiteout) {
         LAMINA_CHECK(upper.create_directory_at(place.directory, name, mode));
     } else {
@@ -167,13 +179,14 @@ template <class Core>
         LAMINA_CHECK(upper.create_directory_at(core.work, built.name(), mode));
         LAMINA_CHECK(inherit(core, directory, built.name(), file_type::directory));
         LAMINA_CHECK(mark_opaque(core, core.work, built.name()));
+        LAMINA_CHECK(flush_object(core, core.work, built.name(), file_type::directory));
         if (aufs) {
             LAMINA_CHECK(built.publish(place.directory, name));
-            drop_aufs_whiteout(core, place.directory, name);
         } else if (core.upper_able.has(capability::exchange)) {
             LAMINA_CHECK(built.publish(place.directory, name, rename_flags::exchange));
         } else {
-            // A directory cannot replace a file in one step here: a crash between these two shows the lower one.
+            // A directory cannot replace a file in one step here.
+            LAMINA_CHECK(intent.write(directory, name));
             LAMINA_CHECK(upper.remove_at(place.directory, name));
             if (auto published = built.publish(place.directory, name); !published) {
                 (void)place_whiteout(core, place.directory, name);  // as it was; nothing more can be done if not
@@ -185,8 +198,13 @@ template <class Core>
     // It is there. If it cannot be opened now (no descriptors left), the next lookup does it.
     if (auto const made = upper.open_directory_at(place.directory, name))
         settle_directory(core, id, *made, place.over_whiteout);
-    LAMINA_CHECK(flush_object(core, place.directory, name, file_type::directory));
-    return flush_names(core, place.directory);
+    if (!place.over_whiteout)
+        LAMINA_CHECK(flush_object(core, place.directory, name, file_type::directory));
+    LAMINA_CHECK(flush_names(core, place.directory));
+    if (place.over_whiteout && aufs)
+        drop_aufs_whiteout(core, place.directory, name);
+    discard_replaced(core);
+    return {};
 }
 
 }  // namespace lamina::detail

@@ -46,6 +46,14 @@ struct directory_part {
     std::shared_ptr<listing const> names;  // made from `order` when asked for; dropped when a child comes or goes
     std::string redirect;               // what the upper's redirect mark says; empty if it has none
 
+    // The times that a copy-up into it has put back, and the entry's version after that.
+    struct kept_times {
+        static constexpr std::uint32_t none = 1;  // no version at rest is odd
+        timestamp atime, mtime;
+        std::uint32_t version = none;
+    };
+    kept_times put_back;
+
     [[nodiscard]] bool in_upper() const noexcept { return layers.front().layer == 0; }
     [[nodiscard]] bool has_lower() const noexcept { return layers.back().layer != 0; }
     [[nodiscard]] layer_node const* in(layer_number layer) const noexcept {

@@ -207,6 +207,9 @@ private:
             },
             inner_, from.now());
         changed(inner_);
+        if constexpr (Core::writable)
+            if (outcome.has_value() && core_->rules.durable == durability::strict)
+                LAMINA_CHECK(sync(sync_kind::data));
         return outcome;
     }
     // To be called after every change by this handle, also after a failed one: a part may have been done.

@@ -65,16 +65,41 @@ template <class Core>
     }
 }
 
-// A path without "." or "..", links or a trailing slash, from the root.
+// A path without "." or "..", links or a trailing slash, from the root. One pass over the path, and one entry at a time: it is
+// what a stat in a hot set costs.
 template <class Core>
 [[nodiscard]] sight glance(Core const& core, path_view path, attributes& found) {
-    auto const [parent, last] = path.split_last();
-    if (last.empty() || last == "." || last == ".." || path.bytes().back() == '/')
+    std::string_view const names = path.bytes();
+    char const* at = names.data();
+    char const* const end = at + names.size();
+    if (at == end || end[-1] == '/')
         return sight::unknown;
     epochs::reader const inside;
-    std::size_t used = 0;
-    entry_id const at = walk_down(core, entry_id::root, parent.bytes(), used);
-    return used == parent.bytes().size() ? look(core, at, last, found) : sight::unknown;
+    auto const shifts = core.entries.shifts();
+    entry* e = &core.at(entry_id::root);
+    for (;;) {
+        while (*at == '/')
+            ++at;
+        char const* const from = at;
+        while (at != end && *at != '/')
+            ++at;
+        directory_part const* const part = e->directory;
+        if (part == nullptr)
+            return sight::unknown;
+        bool const complete = part->complete;
+        e = core.entries.seek(*part, name_ref(std::string_view(from, static_cast<std::size_t>(at - from))));
+        if (e == nullptr) {
+            // The two have no entries, and are not absent.
+            bool const dots = *from == '.' && (at - from == 1 || (at - from == 2 && from[1] == '.'));
+            return at == end && complete && !dots && stood_still(core, shifts) ? sight::absent : sight::unknown;
+        }
+        if (at == end)
+            break;
+    }
+    e->mark_used();
+    if (e->is(fact::negative))
+        return stood_still(core, shifts) ? sight::absent : sight::unknown;
+    return e->load(found, core.device) ? sight::present : sight::unknown;
 }
 
 }  // namespace lamina::detail

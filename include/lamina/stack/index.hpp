@@ -11,7 +11,9 @@
 //   3. the link under the name that was to be copied up
 //   4. `nlink` relative to the upper's count, so that links made and removed from here on are counted by themselves
 // The other names come later by 3, with `nlink` relative to the lower's before and to the upper's after. Stopped anywhere
-// between, the index tells the same: the count of the mark that stands, and the same object under every name.
+// between, the index tells the same: the count of the mark that stands, and the same object under every name. With
+// durability::strict each of these is flushed before the next. A mark relative to the lower's count is true as long as no
+// name moves: it is written again before one does.
 //
 // A lower name is brought into the upper before it is removed or replaced, or it would not be counted. The last name takes
 // the index entry with it.
@@ -189,7 +191,7 @@ template <class Core>
     if (!done)
         return unexpected(done.error().in_layer(0));
     part.impure = true;
-    return {};
+    return flush_names(core, core.upper_node(directory));
 }
 
 // Makes the index where there is none yet, and marks it, and the upper's root, as belonging together with these layers.
@@ -225,11 +227,13 @@ template <class Core>
     return flush_names(core, outer);
 }
 
-// Writes the count of links, relative to what will stay as it is.
+// Writes the count of links, relative to what will stay as it is. Requires: the group has a member.
 template <class Core>
 [[nodiscard]] result<void> write_link_count(Core& core, link_group const& group, mark::link_difference count) {
-    return core.layers.work_tree().set_xattr_at(core.index, name_ref(group.index_name), mark_key(core, mark::link_count),
-                                                mark::write_link_count(count), xattr_flags::none);
+    LAMINA_CHECK(core.layers.work_tree().set_xattr_at(core.index, name_ref(group.index_name),
+                                                      mark_key(core, mark::link_count), mark::write_link_count(count),
+                                                      xattr_flags::none));
+    return flush_object(core, core.index, name_ref(group.index_name), core.at(group.members.front()).type);
 }
 // Before a name in the upper comes or goes, and the count with it.
 template <class Core>
@@ -306,8 +310,9 @@ template <class Core, class Keeping>
     e.set(fact::below);
     e.forget_attributes();
     // The mark that stands is as true until the next name comes or goes, and is written again before that.
+    LAMINA_CHECK(flush_names(core, core.upper_node(e.parent)));
     (void)count_by_upper(core, group);
-    return flush_names(core, core.upper_node(e.parent));
+    return {};
 }
 
 // After a name of an indexed object is gone: the last one takes the object with it. `group` may have no members any more.

@@ -57,17 +57,19 @@ private:
     std::string value_;
 };
 
-// Requires: tree lock, exclusive; `directory` is in the upper, `built` in the work directory.
+// Whether anything was to be taken. Requires: tree lock, exclusive; `directory` is in the upper, `built` in the work
+// directory.
 template <class Core>
-[[nodiscard]] result<void> inherit(Core& core, entry_id directory, name_ref built, file_type type) {
+[[nodiscard]] result<bool> inherit(Core& core, entry_id directory, name_ref built, file_type type) {
     auto& upper = core.layers.upper();
     LAMINA_TRY(auto const parent, core.fetch_attributes(directory));
     LAMINA_TRY(auto const acl, upper.get_xattr_at(core.upper_node(directory), name_ref{}, xattr::acl_default));
     bool const set_gid = (parent.mode & 02000) != 0;
     if ((!set_gid && !acl) || type == file_type::symlink) {
         if (!set_gid)
-            return {};
-        return allow_lost_owner(core, upper.set_owner_at(core.work, built, keep_user, parent.gid));
+            return false;
+        LAMINA_CHECK(allow_lost_owner(core, upper.set_owner_at(core.work, built, keep_user, parent.gid)));
+        return true;
     }
     LAMINA_TRY(auto const made, upper.lookup(core.work, built));
     if (!made)
@@ -84,7 +86,8 @@ template <class Core>
         mode = text.cut(mode);
         LAMINA_CHECK(upper.set_xattr_at(core.work, built, xattr::acl_access, text.value(), xattr_flags::none));
     }
-    return upper.set_mode_at(core.work, built, mode);
+    LAMINA_CHECK(upper.set_mode_at(core.work, built, mode));
+    return true;
 }
 
 }  // namespace lamina::detail

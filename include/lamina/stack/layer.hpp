@@ -29,6 +29,19 @@ template <class B>
     return {held<B>(std::forward<B>(tree)), format};
 }
 
+// A lower of which only data is used: nothing of it is seen in the tree, but a half copy (metacopy) in a layer above may lead
+// into it by an absolute redirect. What is in it has no marks. Such layers come after all others:
+//     lamina::lower(image, lamina::data_only(blobs))
+// (The kernel's `lowerdir=image::blobs`; Documentation/filesystems/overlayfs.rst, "Data-only lower layers".)
+template <class B>
+struct data_only_layer {
+    held<B> tree;
+};
+template <class B>
+[[nodiscard]] data_only_layer<B> data_only(B&& tree) {
+    return {held<B>(std::forward<B>(tree))};
+}
+
 // The format that a backend's layers have unless told otherwise: what its member function `marks_format()` says (an
 // erased backend knows only at run time), else its member `static constexpr whiteout_format usual_marks`, else the
 // kernel's.
@@ -72,6 +85,7 @@ namespace detail {
 template <class B>
 struct lower_one {
     using type = std::remove_reference_t<B>;
+    static constexpr bool data_only = false;
     held<B> tree;
     whiteout_format format;
 
@@ -79,9 +93,20 @@ struct lower_one {
     [[nodiscard]] type& at(std::size_t) const noexcept { return tree.get(); }
     [[nodiscard]] whiteout_format format_of(std::size_t) const noexcept { return format; }
 };
+template <class B>
+struct lower_data {
+    using type = std::remove_reference_t<B>;
+    static constexpr bool data_only = true;
+    held<B> tree;
+
+    [[nodiscard]] std::size_t size() const noexcept { return 1; }
+    [[nodiscard]] type& at(std::size_t) const noexcept { return tree.get(); }
+    [[nodiscard]] whiteout_format format_of(std::size_t) const noexcept { return whiteout_format::none; }
+};
 template <class List>
 struct lower_list {
     using type = typename std::remove_cvref_t<List>::value_type;
+    static constexpr bool data_only = false;
     held<List> trees;
 
     [[nodiscard]] std::size_t size() const noexcept { return trees.get().size(); }
@@ -97,6 +122,11 @@ template <class B>
 inline constexpr bool is_marked<marked_layer<B>> = true;
 
 template <class T>
+inline constexpr bool is_data_only = false;
+template <class B>
+inline constexpr bool is_data_only<data_only_layer<B>> = true;
+
+template <class T>
 inline constexpr bool is_upper = false;
 template <class B>
 inline constexpr bool is_upper<upper_layer<B>> = true;
@@ -110,6 +140,12 @@ template <class A>
         static_assert(readable_backend<backend>, "lamina::lower: this backend lacks an operation of readable_backend");
         return [&]<class B>(held<B> tree) {
             return lower_one<B>{std::move(tree), argument.format};
+        }(std::move(argument.tree));
+    } else if constexpr (is_data_only<plain>) {
+        return [&]<class B>(held<B> tree) {
+            static_assert(readable_backend<std::remove_reference_t<B>>,
+                          "lamina::data_only: this backend lacks an operation of readable_backend");
+            return lower_data<B>{std::move(tree)};
         }(std::move(argument.tree));
     } else if constexpr (readable_backend<plain>) {
         auto const format = usual_marks(argument);
@@ -144,7 +180,7 @@ struct unique_variant<std::variant<Kept...>, First, Rest...>
 }  // namespace detail
 
 // The lowers, topmost first. Each argument is a backend (an lvalue is referred to, an rvalue is moved in),
-// `marked(...)`, or a std::vector of backends, whose elements are lowers in their order.
+// `marked(...)`, a std::vector of backends, whose elements are lowers in their order, or, after those, `data_only(...)`.
 template <class... A>
 [[nodiscard]] auto lower(A&&... arguments) {
     return detail::lower_layers<decltype(detail::make_lower(std::forward<A>(arguments)))...>{
@@ -174,6 +210,16 @@ private:
                                                      detail::block_handle<file_of<upper_type>>>::type;
     };
 
+    // Once there is data alone, everything after it is.
+    [[nodiscard]] static constexpr bool data_comes_last() {
+        bool const alone[] = {false, Groups::data_only...};
+        for (std::size_t i = 1; i + 1 < sizeof alone; ++i)
+            if (alone[i] && !alone[i + 1])
+                return false;
+        return true;
+    }
+    static_assert(data_comes_last(), "lamina::lower: data_only layers come after all others");
+
 public:
     // An open file of any of the layers, or one that two of them share.
     using file_variant = typename files<writable>::type;
@@ -185,6 +231,8 @@ public:
                 auto const add = [this](auto const& g) {
                     for (std::size_t i = 0; i < g.size(); ++i)
                         styles_.push_back({g.format_of(i), mark_space::automatic});
+                    if (!std::remove_cvref_t<decltype(g)>::data_only)
+                        merged_ = styles_.size();
                 };
                 (add(group), ...);
             },
@@ -193,6 +241,8 @@ public:
 
     // Layers, the upper's place included.
     [[nodiscard]] std::size_t count() const noexcept { return styles_.size(); }
+    // The number after the last layer that is seen in the tree; what follows holds data alone.
+    [[nodiscard]] std::size_t merged_count() const noexcept { return merged_; }
     [[nodiscard]] mark_style style(layer_number i) const noexcept { return styles_[i]; }
     void set_style(layer_number i, mark_style style) noexcept { styles_[i] = style; }
 
@@ -319,6 +369,7 @@ private:
     Upper upper_;
     std::tuple<Groups...> groups_;
     std::vector<mark_style> styles_;
+    std::size_t merged_ = 1;
 };
 
 }  // namespace lamina

@@ -73,8 +73,10 @@ public:
             LAMINA_TRY(auto const said, core_.layers.find(place.layer, place.at, here, place.xattr_whiteouts));
             LAMINA_CHECK(take(place.layer, place.at, here, said, {}, {}));
         }
+        // Only data is looked for in the layers that hold nothing else.
         for (; from_root_ && !stop_ && next < core_.layers.count(); ++next)
-            LAMINA_CHECK(walk_from_root(next));
+            if (next < core_.layers.merged_count() || awaits_data_)
+                LAMINA_CHECK(walk_from_root(next));
         return {};
     }
 

@@ -2,10 +2,11 @@
 // `metacopy`, and the data is that of the first file below under the same name, or under the path that the shell's
 // redirect gives, which is no shell itself. (The kernel's overlayfs document, "Metadata only copy up".)
 //
-// Filling the shell, in this order: data in place, which nobody reads there while the mark stands; the times put back;
-// then the mark is removed, which is the step that counts; last the redirect, which means nothing any more. A stop at
-// any point before shows the lower's data, as before. No lock is held while data is copied: the entry is `copying`, as
-// in copy_up.hpp.
+// Filling the shell, in this order: data in place, which nobody reads there while the mark stands; the attributes put
+// back that this has changed; a flush of both (durable.hpp); then the mark is removed, which is the step that counts;
+// last the redirect, which means nothing any more. A stop at any point before shows the lower's data, as before. All of
+// it is copied, also for a truncation that follows: there is no one step that takes the mark away and cuts the file. No
+// lock is held while data is copied: the entry is `copying`, as in copy_up.hpp.
 #pragma once
 
 #include <algorithm>
@@ -90,7 +91,7 @@ template <class Core>
     auto done = upper.set_xattr_at(directory, e.hashed_name(), key, path, xattr_flags::none);
     if (!done && done.error() != errc::enospc && done.error() != errc::edquot)
         return fail(errc::exdev, operation::rename, 0);
-    return done;
+    return done ? flush_object(core, directory, e.hashed_name(), e.type) : done;
 }
 
 // The filling of one shell: made in two halves, the first without any lock.
@@ -99,8 +100,8 @@ class data_fill {
     using upper_file = file_of<typename Core::layers_type::upper_type>;
 
 public:
-    // Requires throughout, but for copy(): tree lock, exclusive. At most `limit` bytes are copied.
-    data_fill(Core& core, entry_id id, std::uint64_t limit) : core_(core), id_(id), limit_(limit), below_(core) {
+    // Requires throughout, but for copy(): tree lock, exclusive.
+    data_fill(Core& core, entry_id id) : core_(core), id_(id), below_(core) {
         core_.at(id_).set(fact::copying);
     }
     data_fill(data_fill const&) = delete;
@@ -117,11 +118,9 @@ public:
         LAMINA_TRY(shell_, core_.fetch_attributes(id_));
         LAMINA_TRY(auto opened, core_.layers.open(0, core_.upper_node(e.parent), e.hashed_name(), open_flags::read_write));
         to_.emplace(std::get<upper_file>(std::move(opened)));
-        if (!is_cut()) {
-            LAMINA_TRY(capability_, core_.layers.get_xattr(0, core_.upper_node(e.parent), e.hashed_name(),
-                                                           xattr::file_capability));
-        }
-        if (std::min(limit_, shell_.size) == 0)
+        LAMINA_TRY(capability_, core_.layers.get_xattr(0, core_.upper_node(e.parent), e.hashed_name(),
+                                                       xattr::file_capability));
+        if (shell_.size == 0)
             return {};
         LAMINA_CHECK(find_data(core_, id_, below_));
         LAMINA_TRY(auto source,
@@ -134,7 +133,7 @@ public:
         if (from_) {
             LAMINA_TRY(auto known, std::visit([](auto& file) { return file.status(); }, *from_));
             // The shell's size is the file's: a lower that has changed since is cut or extended to it.
-            known.size = std::min({known.size, shell_.size, limit_});
+            known.size = std::min(known.size, shell_.size);
             auto const room = static_cast<std::size_t>(std::min<std::uint64_t>(known.size + 1, 64 * 1024));
             auto const buffer = std::make_unique_for_overwrite<std::byte[]>(room);
             // A clone would take the lower's size with it.
@@ -142,6 +141,8 @@ public:
             LAMINA_CHECK(std::visit(
                 [&](auto& file) { return copy_content(file, *to_, known, able, std::span(buffer.get(), room)); }, *from_));
         }
+        LAMINA_CHECK(to_->resize(shell_.size));
+        LAMINA_CHECK(put_back());
         return flushes_data(core_) ? to_->sync(sync_kind::everything) : result<void>();
     }
     // Requires: the entry is not removed.
@@ -150,15 +151,7 @@ public:
         auto& upper = core_.layers.upper();
         node const directory = core_.upper_node(e.parent);
         auto const space = core_.layers.style(0).space;
-        LAMINA_CHECK(to_->resize(std::min(shell_.size, limit_)));
-        result<void> done = put_back();
-        if (done)
-            done = upper.remove_xattr_at(directory, e.hashed_name(), mark::key(space, mark::metacopy));
-        if (!done) {
-            // Still a shell: of the size that it had. The error tells of what failed first.
-            (void)to_->resize(shell_.size);
-            return done;
-        }
+        LAMINA_CHECK(upper.remove_xattr_at(directory, e.hashed_name(), mark::key(space, mark::metacopy)));
         // Inert from now on: that it stays if this fails does no harm.
         (void)upper.remove_xattr_at(directory, e.hashed_name(), mark::key(space, mark::redirect));
         e.clear(fact::metacopy);
@@ -170,9 +163,6 @@ public:
     }
 
 private:
-    // A truncation follows, to the size that the file then has already: that it is modified now shows by nothing else.
-    [[nodiscard]] bool is_cut() const noexcept { return limit_ < shell_.size; }
-
     // What writing has taken from the file or moved.
     [[nodiscard]] result<void> put_back() {
         if (capability_)
@@ -180,15 +170,11 @@ private:
         LAMINA_TRY(auto const written, to_->status());
         if (written.mode != shell_.mode)
             LAMINA_CHECK(to_->set_mode(shell_.mode));
-        auto times = time_change::both(shell_.atime, shell_.mtime);
-        if (is_cut())
-            times.modification = time_change::action::now;
-        return to_->set_times(times);
+        return to_->set_times(time_change::both(shell_.atime, shell_.mtime));
     }
 
     Core& core_;
     entry_id id_;
-    std::uint64_t limit_;
     search<Core> below_;
     attributes shell_;
     std::optional<std::string> capability_;
@@ -199,8 +185,8 @@ private:
 // Gives a file of the upper its data, if it is a shell. On success the caller looks its name up again, as after
 // copy_up.
 template <class Core>
-[[nodiscard]] result<void> fill_data(Core& core, exclusive_lock& lock, entry_id id, std::uint64_t limit) {
-    data_fill<Core> fill(core, id, limit);
+[[nodiscard]] result<void> fill_data(Core& core, exclusive_lock& lock, entry_id id) {
+    data_fill<Core> fill(core, id);
     if (auto opened = fill.open(); !opened)
         return unexpected(opened.error().in_layer(0).during(operation::copy_up));
     lock.unlock();

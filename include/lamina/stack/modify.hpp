@@ -213,6 +213,8 @@ template <class Core>
     alias.put(fact::metacopy, original.is(fact::metacopy));
     alias.put(fact::identified, original.is(fact::identified));
     if (original.is(fact::grouped)) {
+        for (entry_id const name : core.links.group_of(source.id)->members)
+            core.at(name).forget_attributes();
         (void)core.links.join(core.links.group_of(source.id)->handle, made);
         alias.set(fact::grouped);
         alias.set(fact::indexed);

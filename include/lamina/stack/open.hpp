@@ -82,11 +82,16 @@ template <class Core>
         core.at(place.id).forget_attributes();
         if (core.at(place.id).is(fact::blocks))
             return open_by_blocks(core, place.id, flags);
-        if (!copy)
-            return open_plain(core, place.id, flags);
-        // Cut already, if there was anything to cut; an empty file is modified by this too.
+        if (!copy) {
+            LAMINA_TRY(auto opened, open_plain(core, place.id, flags));
+            if (has(flags, open_flags::truncate) && flushes_names(core))
+                LAMINA_CHECK(opened.sync(sync_kind::everything));
+            return opened;
+        }
+        // Cut already, if there was anything to cut; an empty file is modified by this too. If that fails, the times
+        // are all that is wrong, and the copy is published.
         if (has(flags, open_flags::truncate))
-            LAMINA_CHECK(copy->resize(0));
+            (void)copy->resize(0);
         // The copy is open already; and a file that was cut for this must not be left so by an open that fails.
         core.pin(place.id);
         return overlay_file<Core>(core, place.id, 0, typename Core::file_variant(*std::move(copy)), flags);

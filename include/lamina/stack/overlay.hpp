@@ -22,6 +22,7 @@
 #include <vector>
 
 #include <lamina/backend/paths.hpp>
+#include <lamina/stack/batch.hpp>
 #include <lamina/stack/changes.hpp>
 #include <lamina/stack/file.hpp>
 #include <lamina/stack/glance.hpp>
@@ -90,18 +91,11 @@ public:
     }
 
     // Whether the upper may have files that are copied up block by block: then a kernel mount refuses it.
-    [[nodiscard]] bool needs_materialize() const
-        requires writable
-    {
-        return core_->blocks.present.load(std::memory_order_acquire);
-    }
-    // Makes them all whole, or one file, while they are used. What fails or is stopped can be begun again. Errors: with
-    // the path; enoent, eisdir, those of the layers.
+    [[nodiscard]] bool needs_materialize() const requires writable { return core_->blocks.present; }
+    // Makes them whole, all or one, while they are used; can be stopped and begun again. Errors: those of the layers.
     [[nodiscard]] result<void, path_error> materialize() requires writable { return detail::materialize(*core_); }
-    [[nodiscard]] result<void> materialize(path_view path)
-        requires writable
-    {
-        return detail::materialize(*core_, *this, path);
+    [[nodiscard]] result<void> materialize(path_view at) requires writable {
+        return detail::materialize(*core_, *this, at);
     }
 
     // As path_interface has them. What the cache knows of a plain path is answered in one walk, without a lock or a
@@ -136,6 +130,13 @@ public:
         if (written)
             return {};
         return outer_interface::write(path, bytes, mode);
+    }
+
+    // Whole files that are written with one flush for all; batch.hpp tells how. Requires: the overlay stays where it is.
+    [[nodiscard]] write_batch<overlay> batch()
+        requires writable
+    {
+        return write_batch<overlay>(*this, *core_);
     }
 
     // The primitives of a backend.
@@ -386,6 +387,8 @@ public:
     }
 
 private:
+    friend class write_batch<overlay>;
+
     void join() {
         if (auto joined = detail::join_layers(*core_); !joined)
             core_->unusable = joined.error().during(operation::mount);

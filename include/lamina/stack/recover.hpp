@@ -15,6 +15,7 @@
 
 #include <lamina/stack/blocks.hpp>
 #include <lamina/stack/index.hpp>
+#include <lamina/stack/intent.hpp>
 #include <lamina/stack/work.hpp>
 
 namespace lamina::detail {
@@ -31,10 +32,15 @@ inline constexpr std::string_view volatile_mark[] = {incompat_name, "volatile", 
 
 template <class Core>
 [[nodiscard]] result<void> mark_volatile(Core& core) {
+    using upper_type = typename Core::layers_type::upper_type;
     auto& tree = core.layers.work_tree();
     LAMINA_CHECK(make_directories(tree, core.work, volatile_mark, false));
     core.marked_volatile = true;
-    return {};
+    // Once, and whatever the policy says: if the mark were lost and what comes after it kept, nobody would know.
+    if constexpr (syncs_all<upper_type>)
+        if (auto flushed = core.layers.upper().sync_all(); flushed || flushed.error() != errc::eopnotsupp)
+            return flushed;
+    return tree.sync_directory(core.work);
 }
 
 // Takes the volatile mark away; what else is in `incompat` stays. A failure leaves the mark.
@@ -303,7 +309,7 @@ template <class Core>
     root.directory = new directory_part;
     root.put(fact::in_upper, Core::writable);
     bool numbered = false;
-    for (std::size_t i = Core::writable ? 0 : 1; i < core.layers.count(); ++i) {
+    for (std::size_t i = Core::writable ? 0 : 1; i < core.layers.merged_count(); ++i) {
         auto const number = static_cast<layer_number>(i);
         node const at = core.layers.root(number);
         core.layers.retain(number, at);
@@ -339,6 +345,9 @@ template <class Core>
     settle_policy(core);
     if constexpr (Core::writable)
         LAMINA_CHECK(why == joining::to_work ? judge_blocks(core) : open_block_store(core));
+    if constexpr (Core::writable)
+        if (why == joining::to_work)
+            LAMINA_CHECK(complete_intents(core));
     if constexpr (Core::writable)
         if (why == joining::to_work && core.rules.durable == durability::none && core.upper_able.has(capability::persistent_inodes))
             LAMINA_CHECK(mark_volatile(core));

@@ -14,6 +14,7 @@
 
 #include <lamina/stack/copy_up.hpp>
 #include <lamina/stack/durable.hpp>
+#include <lamina/stack/intent.hpp>
 #include <lamina/stack/merge.hpp>
 
 namespace lamina::detail {
@@ -41,6 +42,55 @@ template <class Core>
         return false;
     LAMINA_CHECK(identify(core, id));
     return core.at(id).is(fact::grouped);
+}
+
+// Puts a whiteout under `name` in place of what the upper has there, in one step where the upper can exchange names. A
+// directory goes to the work directory and is deleted there. `intent` is to live until the change is flushed. Requires: the parent is in the upper.
+template <class Core>
+[[nodiscard]] result<void> replace_by_whiteout(Core& core, entry_id parent, name_ref name, bool is_directory,
+                                               intended_whiteout<Core>& intent) {
+    auto& upper = core.layers.upper();
+    node const directory = core.upper_node(parent);
+    if (core.layers.style(0).format == whiteout_format::aufs) {
+        if (is_directory)
+            LAMINA_CHECK(intent.write(parent, name));
+        // The whiteout first: beside a name of its own layer it hides nothing of it, so the view changes with the
+        // removal.
+        LAMINA_TRY(bool const fresh, write_aufs_whiteout(core, directory, name));
+        auto const withdraw = [&](error e) {
+            if (fresh)  // a whiteout left behind would only hide what the name hides anyway: no harm if this fails
+                (void)upper.remove_at(directory, std::string(mark::aufs_prefix).append(name.text));
+            return unexpected(e);
+        };
+        if (auto flushed = fresh ? flush_names(core, directory) : result<void>(); !flushed)
+            return withdraw(flushed.error());
+        if (!is_directory) {
+            auto removed = upper.remove_at(directory, name);
+            return removed ? removed : withdraw(removed.error());
+        }
+        auto const old = temporary_name(core);
+        if (auto moved = upper.rename_at(directory, name, core.work, old, rename_flags::none); !moved)
+            return withdraw(moved.error());
+        discard_later(core, old);
+        return {};
+    }
+    temporary<Core> whiteout(core);
+    LAMINA_CHECK(link_whiteout(core, core.work, whiteout.name()));
+    if (!is_directory)
+        return whiteout.publish(directory, name);
+    if (core.upper_able.has(capability::exchange))
+        return whiteout.publish(directory, name, rename_flags::exchange);
+    LAMINA_CHECK(intent.write(parent, name));
+    auto const old = temporary_name(core);
+    LAMINA_CHECK(upper.rename_at(directory, name, core.work, old, rename_flags::none));
+    if (auto placed = whiteout.publish(directory, name); !placed) {
+        // Put it back; if even that fails, the directory is whole in the work directory and the error tells that it
+        // went wrong.
+        (void)upper.rename_at(core.work, old, directory, name, rename_flags::none);
+        return placed;
+    }
+    discard_later(core, old);
+    return {};
 }
 
 // What is left to do when a name of an object in the index is gone, noted before it goes.
@@ -87,6 +137,7 @@ template <class Core>
     LAMINA_TRY(bool const below, has_below(core, id));
     leaving_name<Core> leaving;
     LAMINA_CHECK(leaving.note(core, id));
+    intended_whiteout<Core> intent(core);
     result<void> done;
     if (!core.in_upper(id)) {
         LAMINA_CHECK(ensure_upper_directory(core, directory));
@@ -94,7 +145,7 @@ template <class Core>
         done = place_whiteout(core, core.upper_node(directory), e.hashed_name());
     } else if (below) {
         LAMINA_CHECK(allow_xattr_whiteouts(core, directory));
-        done = replace_by_whiteout(core, core.upper_node(directory), e.hashed_name(), is_directory);
+        done = replace_by_whiteout(core, directory, e.hashed_name(), is_directory, intent);
     } else if (!is_directory) {
         done = upper.remove_at(core.upper_node(directory), e.hashed_name());
     } else {
@@ -104,15 +155,16 @@ template <class Core>
             auto const old = temporary_name(core);
             done = upper.rename_at(core.upper_node(directory), e.hashed_name(), core.work, old, rename_flags::none);
             if (done)
-                discard_temporary(core, old);
+                discard_later(core, old);
         }
     }
     if (!done)
         return unexpected(done.error().in_layer(0));
     settle_removed(core, directory, id, below);
-    leaving.gone(core);
     LAMINA_CHECK(flush_names(core, core.upper_node(directory)));
+    leaving.gone(core);
     leaving.drop_map(core);
+    discard_replaced(core);
     return {};
 }
 

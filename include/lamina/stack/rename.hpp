@@ -5,14 +5,15 @@
 //   2. a directory is marked for its new place. One that has something in a lower layer gets a redirect: under which name the
 //      layers below know it. One that has not is marked opaque if something lies below the new place. Either mark is true, and
 //      harmless, at the old place too, so a stop between 2 and 4 changes nothing.
+//      With durability::strict it is flushed.
 //   3. an empty directory at the new place that still holds whiteouts is exchanged for an empty opaque one: rename(2) wants it
-//      really empty
+//      really empty. (Without an exchange: it is marked opaque, then emptied.)
 //   4. one rename that leaves a whiteout behind where the old name would otherwise show a lower object again:
 //        nothing or a whiteout at the new place   exchange with a whiteout there, which so comes to the old place
 //        a file or an empty directory there       rename with rename_flags::whiteout
 //   (aufs: the whiteout of the old name is written before 4, where it hides nothing yet; that of the new name goes after 4.)
 //
-// Where the upper's file system lacks the flag, 4 takes two steps, and a crash between them shows the old name again.
+// Where the upper's file system lacks the flag, 4 takes two steps, and an intent says so between them (intent.hpp).
 //
 // Takes the tree lock, exclusive. Errors: those of rename(2) as overlayfs gives them; exdev where the mark cannot be
 // stored.
@@ -20,6 +21,7 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <lamina/stack/create.hpp>
 #include <lamina/stack/remove.hpp>
@@ -56,6 +58,9 @@ public:
         LAMINA_CHECK(ensure_upper_directory(core_, from_dir_));
         LAMINA_CHECK(ensure_upper_directory(core_, to_dir_));
         LAMINA_CHECK(judge_new_name(core_, to_));
+        LAMINA_CHECK(leaving_name<Core>().note(core_, source_));
+        if (exchange_)
+            LAMINA_CHECK(leaving_name<Core>().note(core_, target_));
         // What has an origin may move into either.
         if (core_.directory(from_dir_).impure)
             LAMINA_CHECK(mark_impure(core_, to_dir_));
@@ -78,9 +83,12 @@ public:
             LAMINA_CHECK(allow_xattr_whiteouts(core_, from_dir_));
         LAMINA_CHECK(aufs() ? move_aufs(leaves_whiteout) : leaves_whiteout ? move_leaving_whiteout() : move());
         settle_moved(leaves_whiteout);
-        leaving_.gone(core_);
         LAMINA_CHECK(flush());
+        leaving_.gone(core_);
         leaving_.drop_map(core_);
+        if (aufs() && upper_whiteout_)
+            drop_aufs_whiteout(core_, to_node(), to_);
+        discard_replaced(core_);
         return {};
     }
 
@@ -187,7 +195,7 @@ private:
             // There the mark is a file, which would show in the directory's times.
             LAMINA_CHECK(aufs() ? keeping_times(core_, id, make_opaque) : make_opaque());
             part.opaque = true;
-            return {};
+            return flush_names(core_, at);
         }
         bool const same_parent = core_.at(id).parent == new_parent;
         if (part.redirect.starts_with('/') || (same_parent && !part.redirect.empty()))
@@ -201,7 +209,7 @@ private:
             return unexpected(cannot ? error{errc::exdev} : done.error());
         }
         part.redirect = std::move(redirect);
-        return {};
+        return flush_names(core_, at);
     }
 
     // Step 3. A directory that lies in lower layers only needs nothing: the upper has nothing there.
@@ -215,28 +223,49 @@ private:
         }));
         if (!holds_anything)
             return {};
-        if (aufs() || !core_.upper_able.has(capability::exchange)) {
-            // It is replaced by nothing here, and by what moves in step 4: an empty directory is missing in between.
-            LAMINA_TRY(bool const below, has_below(core_, target_));
-            if (below) {
-                LAMINA_CHECK(replace_by_whiteout(core_, to_node(), to_, true));
-                upper_whiteout_ = true;
-            } else {
-                auto const old = temporary_name(core_);
-                LAMINA_CHECK(upper().rename_at(to_node(), to_, core_.work, old, rename_flags::none));
-                discard_temporary(core_, old);
-            }
-            forget_target();
-            return {};
-        }
+        if (aufs() || !core_.upper_able.has(capability::exchange))
+            return empty_target_in_place();
         // The same directory to look at, should the rename not come to pass.
         LAMINA_TRY(auto const shown, core_.fetch_attributes(target_));
         temporary<Core> empty(core_);
         LAMINA_CHECK(upper().create_directory_at(core_.work, empty.name(), 0700));
         LAMINA_CHECK(copy_metadata(core_, shown, 0, core_.upper_node(target_), name_ref{}, empty.name()));
         LAMINA_CHECK(mark_opaque(core_, core_.work, empty.name()));
+        LAMINA_CHECK(flush_object(core_, core_.work, empty.name(), file_type::directory));
         LAMINA_CHECK(empty.publish(to_node(), to_, rename_flags::exchange));
-        // Another directory now, empty as before: if step 4 fails it is found again like one that a listing has met.
+        find_target_anew();
+        return {};
+    }
+    // The same where it cannot be exchanged: the lowers are hidden first, then the whiteouts, which hide nothing any more,
+    // go one by one. It shows empty all the time.
+    [[nodiscard]] result<void> empty_target_in_place() {
+        node const inside = core_.upper_node(target_);
+        LAMINA_TRY(bool const below, has_below(core_, target_));
+        if (below && aufs()) {
+            LAMINA_CHECK(write_aufs_whiteout(core_, to_node(), to_));
+            LAMINA_CHECK(flush_names(core_, to_node()));
+            upper_whiteout_ = true;
+        }
+        auto const empty = [&]() -> result<void> {
+            if (below && !aufs()) {
+                LAMINA_CHECK(mark_opaque(core_, inside, name_ref{}));
+                LAMINA_CHECK(flush_names(core_, inside));
+            }
+            std::vector<std::string> names;
+            LAMINA_CHECK(upper().list_at(inside, [&](directory_entry const& entry) {
+                names.emplace_back(entry.name);
+                return true;
+            }));
+            for (auto const& name : names)
+                LAMINA_CHECK(upper().remove_at(inside, name_ref(name)));
+            return {};
+        };
+        LAMINA_CHECK(keeping_times(core_, target_, empty));
+        find_target_anew();
+        return {};
+    }
+    // It is another directory now, empty as before: if step 4 fails it is found again like one that a listing has met.
+    void find_target_anew() {
         forget_target();
         target_ = core_.entries.find(to_dir_, to_);
         if (target_ == entry_id::none)
@@ -246,7 +275,6 @@ private:
         fresh.set(fact::in_upper);
         fresh.type = file_type::directory;
         core_.entries.show(target_);
-        return {};
     }
 
     // Step 4, nothing to be left behind.
@@ -260,44 +288,52 @@ private:
             (void)upper().remove_at(from_node(), from_);
             return {};
         }
+        LAMINA_CHECK(intent_at_target_.write(to_dir_, to_));
         LAMINA_CHECK(upper().remove_at(to_node(), to_));
         auto moved = upper().rename_at(from_node(), from_, to_node(), to_, rename_flags::none);
-        if (!moved)
-            (void)link_whiteout(core_, to_node(), to_);  // as it was
+        if (!moved && !link_whiteout(core_, to_node(), to_))  // as it was
+            intent_at_target_.kept();
         return moved;
     }
 
     // Step 4, with a whiteout for the old name.
     [[nodiscard]] result<void> move_leaving_whiteout() {
-        bool const free = !target_in_upper();
-        if (free && core_.upper_able.has(capability::exchange)) {
+        // Only where nothing shows at the new name: a whiteout there would hide it too early.
+        if (target_ == entry_id::none && core_.upper_able.has(capability::exchange)) {
             bool const placed = !upper_whiteout_;
-            // Where a lower's empty directory shows at the new name, a whiteout there would show: take the flag for
-            // that.
-            if (target_ == entry_id::none || !core_.upper_able.has(capability::rename_whiteout)) {
-                if (placed) {
-                    LAMINA_CHECK(allow_xattr_whiteouts(core_, to_dir_));
-                    LAMINA_CHECK(link_whiteout(core_, to_node(), to_));
-                }
-                auto moved = upper().rename_at(from_node(), from_, to_node(), to_, rename_flags::exchange);
-                if (!moved && placed)
-                    (void)upper().remove_at(to_node(), to_);  // it hid nothing that was visible, or the view is as it was
-                return moved;
+            if (placed) {
+                LAMINA_CHECK(allow_xattr_whiteouts(core_, to_dir_));
+                LAMINA_CHECK(link_whiteout(core_, to_node(), to_));
             }
+            auto moved = upper().rename_at(from_node(), from_, to_node(), to_, rename_flags::exchange);
+            if (!moved && placed)
+                (void)upper().remove_at(to_node(), to_);  // it hid nothing that was visible, or the view is as it was
+            return moved;
         }
         if (core_.upper_able.has(capability::rename_whiteout) && !(upper_whiteout_ && core_.at(source_).is_directory()))
             return upper().rename_at(from_node(), from_, to_node(), to_, rename_flags::whiteout);
+        // Two steps; what the second needs is made before the first.
+        temporary<Core> whiteout(core_);
+        LAMINA_CHECK(link_whiteout(core_, core_.work, whiteout.name()));
+        LAMINA_CHECK(intent_at_source_.write(from_dir_, from_));
         LAMINA_CHECK(move());
-        return link_whiteout(core_, from_node(), from_);
+        auto placed = flush();  // or the disk may take the whiteout for what replaced the object
+        if (placed)
+            placed = whiteout.publish(from_node(), from_);
+        if (!placed && (target_in_upper() || !upper().rename_at(to_node(), to_, from_node(), from_, rename_flags::none)))
+            intent_at_source_.kept();  // it cannot be taken back
+        return placed;
     }
 
     [[nodiscard]] result<void> move_aufs(bool leaves_whiteout) {
-        if (leaves_whiteout)
+        result<void> moved;
+        if (leaves_whiteout) {
             LAMINA_CHECK(write_aufs_whiteout(core_, from_node(), from_));
-        auto moved = upper().rename_at(from_node(), from_, to_node(), to_, rename_flags::none);
-        if (moved && upper_whiteout_)
-            drop_aufs_whiteout(core_, to_node(), to_);
-        else if (!moved && leaves_whiteout)
+            moved = flush_names(core_, from_node());
+        }
+        if (moved)
+            moved = upper().rename_at(from_node(), from_, to_node(), to_, rename_flags::none);
+        if (!moved && leaves_whiteout)
             drop_aufs_whiteout(core_, from_node(), from_);
         return moved;
     }
@@ -353,6 +389,8 @@ private:
     entry_id target_ = entry_id::none;
     bool upper_whiteout_ = false;
     leaving_name<Core> leaving_;  // of what is replaced
+    // Until all is flushed.
+    intended_whiteout<Core> intent_at_source_{core_}, intent_at_target_{core_};
 };
 
 template <class Core>

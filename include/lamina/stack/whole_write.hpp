@@ -17,10 +17,10 @@
 
 namespace lamina::detail {
 
-// Makes a visible regular file hold exactly `content`; the new file has the old one's attributes, but for the
-// modification time.
-template <class Core>
-[[nodiscard]] result<bool> replace_content(Core& core, entry_id directory, name_ref name, std::string_view content) {
+// Makes a visible regular file hold exactly `content`, which may be a built_file; the new file has the old one's
+// attributes, but for the modification time.
+template <class Core, class Content>
+[[nodiscard]] result<bool> replace_content(Core& core, entry_id directory, name_ref name, Content&& content) {
     if (!flushes_data(core))
         return false;
     exclusive_lock lock = core.enter();
@@ -35,7 +35,7 @@ template <class Core>
         return false;
     LAMINA_CHECK(ensure_upper_directory(core, directory));
     auto const map = map_of_last_name(core, id);
-    file_copy_up<Core> copy(core, id, from, content);
+    file_copy_up<Core> copy(core, id, from, std::forward<Content>(content));
     LAMINA_CHECK(copy.open());
     lock.unlock();
     result<void> done = copy.build();
@@ -70,19 +70,28 @@ public:
         result<void> done = make(place.directory, built, mode);
         if (done)
             done = paths::write_all_at(*file_, std::as_bytes(std::span(content)), 0);
-        if (done)
+        if (done && (!content.empty() || flushes_names(core_)))
             done = file_->sync(sync_kind::everything);
         lock.lock();
         if (!named_)
             built.published();  // there is nothing to delete yet
         if (!done)
             return unexpected(done.error().in_layer(0));
-        LAMINA_CHECK(create_in(core_, directory_, name_, file_type::regular,
-                               [&](node at, name_ref as) { return publish(at, as, built); }));
+        LAMINA_CHECK(create(built));
         return true;
+    }
+    [[nodiscard]] result<void> publish(built_file<Core>& file) {
+        exclusive_lock const lock = core_.enter();
+        return create(file.name);
     }
 
 private:
+    // Requires: tree lock, exclusive.
+    result<void> create(temporary<Core>& built) {
+        auto const make = [&](node at, name_ref as) { return publish(at, as, built); };
+        LAMINA_CHECK(create_in(core_, directory_, name_, file_type::regular, make, origin_of_object::flushed));
+        return {};
+    }
     // In the directory itself if it can be without a name there: then the file system lets it take after the directory.
     result<void> make(node directory, temporary<Core> const& built, mode_bits mode) {
         auto& upper = core_.layers.upper();
@@ -105,10 +114,13 @@ private:
     // `at` is the directory, or the work directory if a whiteout is to be replaced.
     result<void> publish(node at, name_ref as, temporary<Core>& built) {
         if constexpr (makes_unnamed_files<upper_type>)
-            if (!named_)
+            if (file_ && !named_)
                 return core_.layers.upper().publish_at(*file_, at, as);
-        if (at != core_.work)
-            LAMINA_CHECK(inherit(core_, directory_, built.name(), file_type::regular));
+        if (at != core_.work) {
+            LAMINA_TRY(bool const inherits, inherit(core_, directory_, built.name(), file_type::regular));
+            if (inherits)
+                LAMINA_CHECK(flush_object(core_, core_.work, built.name(), file_type::regular));
+        }
         return built.publish(at, as);
     }
 

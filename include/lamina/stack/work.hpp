@@ -12,7 +12,7 @@
 #include <utility>
 
 #include <lamina/backend/remove_all.hpp>
-#include <lamina/stack/core.hpp>
+#include <lamina/stack/durable.hpp>
 
 namespace lamina::detail {
 
@@ -32,15 +32,34 @@ void discard_temporary(Core& core, std::string_view name) {
     (void)paths::remove_each(core.layers.upper(), core.work, name_ref(name), where);
 }
 
+// Deletes a directory that was taken out of the view, and what is in it. Not before that step is on the disk, if it has
+// to be there when the operation returns: emptied under its old name, after a power loss, it would be seen. So the
+// operation calls `discard_replaced` after its flush; if it never comes to that, the next operation or sweep does it.
+template <class Core>
+void discard_later(Core& core, std::string name) {
+    if (flushes_names(core))
+        core.replaced.push_back(std::move(name));
+    else
+        discard_temporary(core, name);
+}
+template <class Core>
+void discard_replaced(Core& core) {
+    for (auto const& name : std::exchange(core.replaced, {}))
+        discard_temporary(core, name);
+}
+
 // A thing under construction in the work directory: deleted unless it was published.
 template <class Core>
 class temporary {
 public:
     explicit temporary(Core& core) : core_(&core), name_(temporary_name(core)) {}
-    temporary(temporary&& other) noexcept : core_(std::exchange(other.core_, nullptr)), name_(std::move(other.name_)) {}
+    temporary(temporary&& other) noexcept
+        : core_(std::exchange(other.core_, nullptr)), name_(std::move(other.name_)), exchanged_(other.exchanged_) {}
     temporary& operator=(temporary&&) = delete;
     ~temporary() {
-        if (core_ != nullptr)
+        if (core_ != nullptr && exchanged_)
+            discard_later(*core_, std::move(name_));
+        else if (core_ != nullptr)
             discard_temporary(*core_, name_);
     }
     [[nodiscard]] std::string const& name() const noexcept { return name_; }
@@ -49,7 +68,9 @@ public:
     // Moves it to its place. `flags` may exchange it with what is there, which is then deleted.
     [[nodiscard]] result<void> publish(node directory, name_ref name, rename_flags flags = rename_flags::none) {
         LAMINA_CHECK(core_->layers.upper().rename_at(core_->work, name_, directory, name, flags));
-        if (!has(flags, rename_flags::exchange))
+        if (has(flags, rename_flags::exchange))
+            exchanged_ = true;
+        else
             published();
         return {};
     }
@@ -57,6 +78,7 @@ public:
 private:
     Core* core_;
     std::string name_;
+    bool exchanged_ = false;  // it is now the name of what was replaced
 };
 
 // Writes a kernel whiteout into the work directory, to be linked or moved into place.
@@ -68,6 +90,8 @@ template <class Core>
     LAMINA_CHECK(upper.create_at(core.work, name, 0600));
     auto marked = upper.set_xattr_at(core.work, name, mark::key(core.layers.style(0).space, mark::whiteout), "y",
                                      xattr_flags::none);
+    if (marked)  // without its mark it would be a file
+        marked = flush_object(core, core.work, name, file_type::regular);
     if (!marked)
         discard_temporary(core, name.text);
     return marked;
@@ -86,7 +110,7 @@ template <class Core>
                                                   mark::key(core.layers.style(0).space, mark::opaque), "x",
                                                   xattr_flags::none));
     part.layers.front().xattr_whiteouts = true;
-    return {};
+    return flush_names(core, part.layers.front().at);
 }
 
 // Puts a whiteout under `name`, which the upper has nothing under. One link of the spare where links can be made: it is
@@ -127,48 +151,6 @@ template <class Core>
     if (!made && made.error() != errc::eexist)
         return unexpected(made.error());
     return made.has_value();
-}
-
-// Puts a whiteout under `name` in place of what the upper has there, in one step where the upper can exchange names. A
-// directory goes to the work directory and is deleted there. Requires: the directory is in the upper.
-template <class Core>
-[[nodiscard]] result<void> replace_by_whiteout(Core& core, node directory, name_ref name, bool is_directory) {
-    auto& upper = core.layers.upper();
-    if (core.layers.style(0).format == whiteout_format::aufs) {
-        // The whiteout first: beside a name of its own layer it hides nothing of it, so the view changes with the
-        // removal.
-        LAMINA_TRY(bool const fresh, write_aufs_whiteout(core, directory, name));
-        auto const withdraw = [&](error e) {
-            if (fresh)  // a whiteout left behind would only hide what the name hides anyway: no harm if this fails
-                (void)upper.remove_at(directory, std::string(mark::aufs_prefix).append(name.text));
-            return unexpected(e);
-        };
-        if (!is_directory) {
-            auto removed = upper.remove_at(directory, name);
-            return removed ? removed : withdraw(removed.error());
-        }
-        auto const old = temporary_name(core);
-        if (auto moved = upper.rename_at(directory, name, core.work, old, rename_flags::none); !moved)
-            return withdraw(moved.error());
-        discard_temporary(core, old);
-        return {};
-    }
-    temporary<Core> whiteout(core);
-    LAMINA_CHECK(link_whiteout(core, core.work, whiteout.name()));
-    if (!is_directory)
-        return whiteout.publish(directory, name);
-    if (core.upper_able.has(capability::exchange))
-        return whiteout.publish(directory, name, rename_flags::exchange);
-    auto const old = temporary_name(core);
-    LAMINA_CHECK(upper.rename_at(directory, name, core.work, old, rename_flags::none));
-    if (auto placed = whiteout.publish(directory, name); !placed) {
-        // Put it back; if even that fails, the directory is whole in the work directory and the error tells that it
-        // went wrong.
-        (void)upper.rename_at(core.work, old, directory, name, rename_flags::none);
-        return placed;
-    }
-    discard_temporary(core, old);
-    return {};
 }
 
 // Puts a whiteout under `name`, which the upper has nothing under, in whatever format the upper has.

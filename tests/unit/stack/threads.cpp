@@ -37,6 +37,10 @@ memory_tree busy_lower(std::string const& name) {
     for (char const* const file : {"a/f1", "a/b/f2", "a/b/c/f1", "d/a/b", "f1", "e/c"})
         tree.write(path::parse(file).value(), name + model::bytes_for(20'000, 1)).value();
     tree.create_symlink("a/b", "f2").value();
+    // Names of one object, which a copy-up under one of them must not part.
+    for (char const* const link : {"e/f1", "d/f2", "a/b/e"})
+        tree.create_hard_link("f1", path::parse(link).value()).value();
+    tree.create_hard_link("a/b/f2", "f2x").value();
     return tree;
 }
 
