@@ -7,6 +7,9 @@
 //   down      the same, but nothing counts that was not flushed: all data of blocks that are not hard is replaced by rubbish, and
 //             so are the soft bits. Every block is the old or the new one all the same, and what was flushed is the new one
 //
+//   lost      every part of what was not flushed that a file system may lose (lossy_disk.hpp): ordered on a journal, strict without
+//             any order
+//
 // Whatever happened, the upper can then be made whole, and holds the same.
 #include <array>
 #include <cstdint>
@@ -15,6 +18,7 @@
 
 #include <lamina/backend/adapt/count.hpp>
 #include <lamina/backend/adapt/fault.hpp>
+#include <lamina/backend/adapt/lossy_disk.hpp>
 #include <lamina/backend/memory.hpp>
 #include <lamina/stack/overlay.hpp>
 
@@ -371,4 +375,77 @@ TEST_CASE("[order.blocks] a bit is hard only after its block was flushed, and a 
         CHECK(hard >= 10);
         CHECK(headers >= 2);
     }
+}
+
+namespace {
+
+// A disk that loses its power, and what is left of it after the next boot.
+template <class Tree>
+struct booted : forwarding<booted<Tree>, held<Tree&>> {
+    std::array<std::byte, 16> now{};
+    booted(Tree& tree, std::uint8_t boot) : forwarding<booted<Tree>, held<Tree&>>(held<Tree&>(tree)) {
+        now[0] = std::byte{boot};
+    }
+    [[nodiscard]] capabilities able() const {
+        return forwarding<booted<Tree>, held<Tree&>>::able().without(capability::clone) | capability::persistent_inodes;
+    }
+    [[nodiscard]] result<std::array<std::byte, 16>> boot() { return now; }
+};
+
+}  // namespace
+
+TEST_CASE("[power.blocks] whatever part of what was not flushed is lost: every block is old or new") {
+    std::size_t tried = 0;
+    for (auto const durable : {durability::ordered, durability::strict})
+        for (auto const& s : scenes()) {
+            memory_tree below, tree;
+            count counted{below};
+            std::string const content = pattern(6 * block + 10, 1);
+            below.write("big", content).value();
+            lossy_disk disk{tree};
+            auto const rules = rules_of(durable);
+            std::vector<std::string> states{content};
+            {
+                booted life(disk, 1);
+                overlay root{upper(life), lower(counted), rules};
+                root.ready().value();
+                for (act const a : s.before) {
+                    perform(root, a, states.back()).value();
+                    states.back() = expected_after(a, states.back());
+                }
+                disk.begin_anew();
+                for (act const a : s.acts) {
+                    perform(root, a, states.back()).value();
+                    states.push_back(expected_after(a, states.back()));
+                }
+            }
+            auto const end = disk.history().now();
+            auto const order = durable == durability::strict ? disk_order::weak : disk_order::journal;
+            std::size_t wrong = 0;
+            loss_limits const limits{.exhaustive_up_to = 5, .samples = 12};
+            tried += disk.history().for_each_loss(order, 0, end, limits, [&](disk_image const& left, std::size_t point) {
+                if (wrong != 0)
+                    return;  // the first says enough
+                memory_tree survivor;
+                write_disk(left, survivor).value();
+                booted life(survivor, 2);
+                overlay root{upper(life), lower(counted), rules};
+                std::string seen = "not there";
+                if (auto const ready = root.ready(); !ready)
+                    seen = to_string(ready.error());
+                else if (auto const read = root.read(root.exists(at("moved")).value() ? at("moved") : at("big")); !read)
+                    seen = to_string(read.error());
+                else
+                    seen = *read;
+                bool plausible = point == end && durable == durability::strict ? seen == states.back() : false;
+                if (point != end || durable != durability::strict)
+                    for (std::size_t i = 0; i < states.size(); ++i)
+                        for (std::size_t j = i; j < states.size(); ++j)
+                            plausible = plausible || is_mixture(seen, states[i], states[j]);
+                INFO(s.name << ", after step " << point << ": " << seen.substr(0, 60));
+                CHECK(plausible);
+                wrong += plausible ? 0 : 1;
+            });
+        }
+    WARN(tried << " losses tried");
 }

@@ -282,6 +282,8 @@ template <class Core>
     auto done = upper.set_xattr_at(directory, e.hashed_name(), mark::key(space, mark::block_map),
                                    map_mark(map.header().id), xattr_flags::none);
     if (done)
+        done = flush_object(core, directory, e.hashed_name(), e.type);
+    if (done)
         done = upper.set_xattr_at(directory, e.hashed_name(), mark::key(space, mark::metacopy), mark::block_metacopy,
                                   xattr_flags::none);
     if (!done) {
