@@ -1,14 +1,13 @@
-// What is done to a file that is copied up block by block, stopped and failed at every one of its steps. A step is a call that
-// changes something in the upper or flushes.
+// What is done to a file that is copied up block by block, stopped and failed at every one of its steps. A step is a
+// call that changes something in the upper or flushes.
 //
-//   failed    one step is refused (no space): the call fails or not, and every block is the old or the new one; done again without
-//             the fault, it gives what it gives without faults
+//   failed    one step is refused (no space): the call fails or not, and every block is the old or the new one; done
+//             again without the fault, it gives what it gives without faults
 //   killed    every later call fails; opened again, every block is the old or the new one
-//   down      the same, but nothing counts that was not flushed: all data of blocks that are not hard is replaced by rubbish, and
-//             so are the soft bits. Every block is the old or the new one all the same, and what was flushed is the new one
-//
-//   lost      every part of what was not flushed that a file system may lose (lossy_disk.hpp): ordered on a journal, strict without
-//             any order
+//   down      the same, but nothing counts that was not flushed: all data of blocks that are not hard is replaced by
+//             rubbish, and so are the soft bits. What was flushed is the new one
+//   lost      every part of what was not flushed that a file system may lose (lossy_disk.hpp): ordered on a journal,
+//             strict without any order
 //
 // Whatever happened, the upper can then be made whole, and holds the same.
 #include <array>
@@ -337,7 +336,7 @@ TEST_CASE("[crash.blocks] stopped at any step, by a kill or a power loss: every 
     WARN(tried << " stops tried");
 }
 
-TEST_CASE("[order.blocks] a bit is hard only after its block was flushed, and a limit is lowered only after the cut was") {
+TEST_CASE("[order.blocks] a bit is hard only after its block was flushed, a limit is lowered only after the cut was") {
     for (auto const durable : {durability::ordered, durability::strict}) {
         std::size_t hard = 0, headers = 0, too_early = 0;
         for (auto const& s : scenes()) {
@@ -423,7 +422,7 @@ TEST_CASE("[power.blocks] whatever part of what was not flushed is lost: every b
             auto const order = durable == durability::strict ? disk_order::weak : disk_order::journal;
             std::size_t wrong = 0;
             loss_limits const limits{.exhaustive_up_to = 5, .samples = 12};
-            tried += disk.history().for_each_loss(order, 0, end, limits, [&](disk_image const& left, std::size_t point) {
+            auto const judge = [&](disk_image const& left, std::size_t point) {
                 if (wrong != 0)
                     return;  // the first says enough
                 memory_tree survivor;
@@ -445,7 +444,8 @@ TEST_CASE("[power.blocks] whatever part of what was not flushed is lost: every b
                 INFO(s.name << ", after step " << point << ": " << seen.substr(0, 60));
                 CHECK(plausible);
                 wrong += plausible ? 0 : 1;
-            });
+            };
+            tried += disk.history().for_each_loss(order, 0, end, limits, judge);
         }
     WARN(tried << " losses tried");
 }

@@ -1,5 +1,6 @@
-// An upper with files that are copied up block by block, and the running kernel: it refuses the upper, and where it is made to
-// mount it all the same it refuses the file; once the upper is made whole, it mounts it and reads the same bytes.
+// An upper with files that are copied up block by block, and the running kernel: it refuses the upper, and where it is
+// made to mount it all the same it refuses the file; once the upper is made whole, it mounts it and reads the same
+// bytes.
 #include <sys/stat.h>
 #include <sys/xattr.h>
 

@@ -2,8 +2,8 @@
 // overlay.
 //
 //   <work>/lamina/blocks/<id>                       the maps
-//   <work>/work/incompat/lamina-blocks/<namespace>  that there may be such files, and in which namespace their marks are.
-//                                                   A kernel mount refuses a work directory that has it.
+//   <work>/work/incompat/lamina-blocks/<namespace>  that there may be such files, and in which namespace their marks
+//                                                   are. A kernel mount refuses a work directory that has it.
 //
 // Requires throughout: the tree lock, exclusive.
 #pragma once

@@ -173,7 +173,8 @@ template <class Open>
 // The object of a block-wise file. Requires: the entry was judged (judge_data) to be one. Errors: eio if the map is
 // damaged or missing, or if the lower file is another one than when the copy was begun; then with the lower's number.
 template <class Core>
-[[nodiscard]] result<std::shared_ptr<block_file<upper_file_of<Core>>>> open_blocks(Core& core, entry_id id, bool write) {
+[[nodiscard]] result<std::shared_ptr<block_file<upper_file_of<Core>>>> open_blocks(Core& core, entry_id id,
+                                                                                   bool write) {
     using upper_file = upper_file_of<Core>;
     using map_type = block_map<upper_file>;
     auto& store = core.blocks;
@@ -190,7 +191,8 @@ template <class Core>
     if (auto const known = store.find(name)) {
         LAMINA_TRY(auto const found, core.layers.lookup(0, place.directory, place.name));
         if (!found || found->id != known->object())
-            return fail(errc::eio, operation::open, 0);  // a copy of the file, made behind our back: two cannot share a map
+            // A copy of the file, made behind our back: two cannot share a map.
+            return fail(errc::eio, operation::open, 0);
         if (write && !known->is_writable()) {
             LAMINA_TRY(auto upper, open_upper(open_flags::read_write));
             LAMINA_TRY(auto map, open_map(open_flags::read_write));
@@ -224,8 +226,8 @@ template <class Core>
     return object;
 }
 
-// Whether the map of a block-wise file is whole, and its lower file the one that it was; nothing is changed, and no object
-// made. Errors: as open_blocks.
+// Whether the map of a block-wise file is whole, and its lower file the one that it was; nothing is changed, and no
+// object made. Errors: as open_blocks.
 template <class Core>
 [[nodiscard]] result<void> inspect_blocks(Core& core, entry_id id, block_id const& number) {
     if (!core.blocks.held)

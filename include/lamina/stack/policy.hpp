@@ -24,9 +24,9 @@ enum class metacopies : std::uint8_t { automatic, on, follow, refuse };
 
 // Writing into a large lower file, where it cannot be cloned.
 //   off  copies the file up whole
-//   on   copies up the blocks that are written (docs/formats/block-map.md). The kernel refuses to mount an upper that has
-//        such files, until overlay::materialize() has made them whole. Only in the kernel's format, and where metacopies
-//        and redirects are not refused.
+//   on   copies up the blocks that are written (docs/formats/block-map.md). The kernel refuses to mount an upper that
+//        has such files, until overlay::materialize() has made them whole. Only in the kernel's format, and where
+//        metacopies and redirects are not refused.
 // Files that are copied up so already are read and written under either.
 enum class block_copies : std::uint8_t { off, on };
 

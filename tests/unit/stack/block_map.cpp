@@ -183,7 +183,8 @@ TEST_CASE("[block_map.6] a header that claims too much is refused before anythin
     constexpr auto huge = ~std::uint64_t{0};
     CHECK(claim(12, huge, huge).error() == errc::eio);
     CHECK(claim(24, huge, huge).error() == errc::eio);
-    CHECK(claim(12, std::uint64_t{1} << 36, 0).error() == errc::eio);  // 2^24 blocks: as many as may be, but not in this file
+    // 2^24 blocks: as many as may be, but not in this file.
+    CHECK(claim(12, std::uint64_t{1} << 36, 0).error() == errc::eio);
     CHECK(claim(0, 10'000 * 4096, 0).error() == errc::eio);
     CHECK(claim(255, 10'000 * 4096, 0).error() == errc::eio);
     CHECK(claim(12, 10'000 * 4096, huge).error() == errc::eio);

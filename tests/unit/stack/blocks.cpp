@@ -1,5 +1,5 @@
-// Files that are copied up block by block: whatever is done to them, through names and handles and over re-openings, they
-// hold what a plain file would hold.
+// Files that are copied up block by block: whatever is done to them, through names and handles and over re-openings,
+// they hold what a plain file would hold.
 #include <algorithm>
 #include <map>
 #include <memory>
@@ -262,7 +262,8 @@ TEST_CASE("[blocks.2] random operations on a real upper: what a plain file would
         run(seed, 300, expected, [&] {
             auto made =
                 std::make_unique<overlay<upper_layer<posix_directory>, detail::lower_one<posix_directory&>>>(
-                    upper(posix_directory::open(place / "upper").value(), posix_directory::open(place / "work").value()),
+                    upper(posix_directory::open(place / "upper").value(),
+                          posix_directory::open(place / "work").value()),
                     lower(lower_tree), rules);
             made->ready().value();
             return made;

@@ -192,9 +192,8 @@ TEST_CASE("[blocks.7] without its map a file is eio, not zeros") {
     SECTION("gone") { l.scratch.remove_at(inner, name).value(); }
     SECTION("empty") { l.scratch.resize_at(inner, name, 0).value(); }
     SECTION("of another file") {
-        l.scratch.set_xattr_at(l.scratch.root(), "big", "trusted.overlay.lamina", std::string(1, '\1') + std::string(16, 'x'),
-                               xattr_flags::none)
-            .value();
+        auto const another = std::string(1, '\1') + std::string(16, 'x');
+        l.scratch.set_xattr("big", "trusted.overlay.lamina", another).value();
     }
     SECTION("a mark that says nothing") {
         l.scratch.set_xattr_at(l.scratch.root(), "big", "trusted.overlay.lamina", "\1x", xattr_flags::none).value();
@@ -217,7 +216,7 @@ TEST_CASE("[blocks.7] without its map a file is eio, not zeros") {
     CHECK(root.status("big").value().size == l.content.size());
 }
 
-TEST_CASE("[blocks.8] what is there is read and written under any policy that sees the marks; others refuse the upper") {
+TEST_CASE("[blocks.8] what is there is read and written by who sees the marks; others refuse the upper") {
     layers_in_memory l;
     {
         auto root = l.open();
@@ -498,7 +497,8 @@ TEST_CASE("[blocks.13] many threads on one file: each sees its own writes, and t
     CHECK(wrong == 0);
     auto expected = l.content;
     for (std::size_t b = 0; b < 20; ++b)
-        expected.replace(b * block + 50, block / 2, std::string(block / 2, static_cast<char>('A' + b % writers + 39 % 20)));
+        expected.replace(b * block + 50, block / 2,
+                         std::string(block / 2, static_cast<char>('A' + b % writers + 39 % 20)));
     for (int i = 0; i < 20; ++i)
         expected += "end";
     CHECK((read_of(root, "big") == expected));
@@ -506,7 +506,7 @@ TEST_CASE("[blocks.13] many threads on one file: each sees its own writes, and t
     CHECK((read_of(again, "big") == expected));
 }
 
-TEST_CASE("[blocks.14] check: nothing to say of a sound one; a map without a file, a file without its map or its lower") {
+TEST_CASE("[blocks.14] check: a map without a file, a file without its map or its lower; nothing of a sound one") {
     layers_in_memory l;
     {
         auto root = l.open();
