@@ -41,4 +41,5 @@
 #include <lamina/whiteout/marks.hpp>
 #include <lamina/whiteout/rules.hpp>
 
+#include <lamina/stack/check.hpp>
 #include <lamina/stack/overlay.hpp>

@@ -33,6 +33,7 @@ inline std::vector<lossy_configuration> configurations(durability durable) {
             {{"clones", plain}, {}},
             {{"temporaries with names", plain}, clone | capability::unnamed_files, true},
             {{"whiteouts by attribute", plain}, clone | capability::whiteout_device},
+            {{"few flags", plain}, clone | capability::exchange | capability::rename_whiteout},
             {{"metacopy", shells}, clone},
             {{"aufs", aufs}, clone}};
 }

@@ -83,9 +83,8 @@ public:
         for (auto const& [path, o] : before_.objects) {
             if (may_.lower_links && indexed && o.type != lamina::file_type::directory) {
                 auto const where = lamina::path::parse(path).value();
-                bool const link = o.type == lamina::file_type::symlink;
-                auto const up = link ? stack_.tree().owner(where, lamina::keep_user, lamina::keep_group, lamina::links::no_follow)
-                                     : stack_.tree().permissions(where, o.mode);
+                auto const now = stack_.tree().symlink_status(where).value();
+                auto const up = stack_.tree().times(where, lamina::time_change::both(now.atime, now.mtime), lamina::links::no_follow);
                 if (!up)
                     return failure{in_quotes(path) + " is not copied up: " + lamina::to_string(up.error()), 0, {}};
             } else if (!may_.lower_links && o.first_name != path) {

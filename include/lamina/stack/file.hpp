@@ -78,6 +78,8 @@ public:
         found.id = {core_->device, core_->number(id_, found.id)};
         if (core_->at(id_).is(detail::fact::indexed))
             found.nlink = core_->merged_links(id_, found.nlink);
+        else if (layer_ != 0 && followed_.load(std::memory_order_acquire) == nullptr && found.nlink != 0)
+            --found.nlink;  // the lower counts the name that was removed
         return found;
     }
 
