@@ -171,6 +171,16 @@ struct half_copy_rules {
         return p;
     }
 };
+// Every file, however small, by blocks.
+struct block_rules {
+    static lamina::policy rules() {
+        lamina::policy p;
+        p.blocks = lamina::block_copies::on;
+        p.blocks_from = 1;
+        p.block_size = 4096;
+        return p;
+    }
+};
 
 // `Count` lowers at least: what a case does not fill is empty.
 template <class Upper, class Lowers, std::size_t Count, class Rules = plain_rules>

@@ -39,6 +39,23 @@ struct small_cache {
         return rules;
     }
 };
+// Every file, however small, by blocks; the layers below are made without.
+template <lamina::durability How>
+struct by_blocks {
+    static lamina::policy rules() {
+        auto rules = model::rules_for_links();
+        rules.blocks = lamina::block_copies::on;
+        rules.blocks_from = 1;
+        rules.block_size = 4096;
+        rules.durable = How;
+        return rules;
+    }
+};
+template <class Choice>
+struct stack_with_upper : stack_with<Choice> {
+    static lamina::policy layer_rules() { return model::rules_for_links(); }
+    using stack_with<Choice>::stack_with;
+};
 template <lamina::durability How>
 struct durable {
     static lamina::policy rules() {
@@ -57,3 +74,9 @@ TEST_CASE("[model.22] half copies and no cache") { model::compare_with_model<sta
 TEST_CASE("[model.23] durability none") { model::compare_with_model<stack_with<durable<lamina::durability::none>>>(); }
 TEST_CASE("[model.24] durability ordered") { model::compare_with_model<stack_with<durable<lamina::durability::ordered>>>(); }
 TEST_CASE("[model.25] durability strict") { model::compare_with_model<stack_with<durable<lamina::durability::strict>>>(); }
+TEST_CASE("[model.26] data is copied up by blocks") {
+    model::compare_with_model<stack_with_upper<by_blocks<lamina::durability::automatic>>>();
+}
+TEST_CASE("[model.27] data is copied up by blocks, and everything is flushed") {
+    model::compare_with_model<stack_with_upper<by_blocks<lamina::durability::strict>>>();
+}

@@ -17,6 +17,7 @@
 // backend can only tell that it is gone).
 #pragma once
 
+#include <array>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -199,6 +200,13 @@ template <class B>
 concept gives_handles = readable_backend<B> && requires(B& backend, node dir, name_ref name, object_handle const& handle) {
     { backend.handle_at(dir, name) } -> std::same_as<result<object_handle>>;
     { backend.inode_of(handle) } -> std::same_as<std::optional<std::uint64_t>>;
+};
+
+// `boot()` names the time between two losses of what was written and not flushed: it is another one after the machine
+// went down. Optional; without it an overlay has to assume such a loss whenever it is opened.
+template <class B>
+concept tells_boots = requires(B& backend) {
+    { backend.boot() } -> std::same_as<result<std::array<std::byte, 16>>>;
 };
 
 // A shortcut for path walks. `descend(from, names)` goes down through as many leading components of `names` as it can

@@ -21,7 +21,9 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <string>
@@ -210,6 +212,27 @@ public:
                                         : detail::last_error(operation::mount);
         return opened;
     }
+    // As the kernel names it. Errors: enoent without /proc.
+    [[nodiscard]] result<std::array<std::byte, 16>> boot() {
+        owned_fd const opened(detail::uninterrupted(
+            [&] { return ::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC); }));
+        char text[36];  // 8-4-4-4-12 hexadecimal digits
+        if (!opened || detail::uninterrupted([&] { return ::read(opened.get(), text, sizeof text); }) !=
+                           static_cast<ssize_t>(sizeof text))
+            return fail(errc::enoent, operation::mount);
+        std::array<std::byte, 16> id{};
+        std::size_t digits = 0;
+        for (char const c : text) {
+            if (c == '-')
+                continue;
+            int const value = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+            if (value < 0 || digits == 2 * id.size())
+                return fail(errc::enoent, operation::mount);
+            id[digits / 2] = id[digits / 2] << 4 | static_cast<std::byte>(value);
+            ++digits;
+        }
+        return id;
+    }
     // Of the root's file system.
     [[nodiscard]] result<space_info> space() {
         LAMINA_TRY(auto const at, pin(root(), operation::space));
@@ -259,7 +282,7 @@ private:
 };
 
 static_assert(writable_backend<posix_directory> && makes_unnamed_files<posix_directory> && descends<posix_directory>);
-static_assert(opens_known_regular<posix_directory> && gives_handles<posix_directory>);
+static_assert(opens_known_regular<posix_directory> && gives_handles<posix_directory> && tells_boots<posix_directory>);
 static_assert(copies_from<posix_file, posix_file>);
 
 }  // namespace lamina

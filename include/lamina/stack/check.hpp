@@ -35,6 +35,7 @@ struct flaw {
         stale_index,       // something unfinished in the index
         orphaned_index,    // an index entry that no name of the merged view shows
         wrong_link_count,  // an object in the index says another number of links than it has names
+        orphaned_map,      // of a file that is copied up block by block and is there no more
         not_impure,        // a directory with an object that has an origin does not say so
         // Told.
         unclean,           // used with durability::none and not closed
@@ -43,7 +44,8 @@ struct flaw {
         bad_redirect,      // a redirect that no path can be read from
         dangling_redirect, // a redirect that leads to no directory
         bad_metacopy,      // a mark `metacopy` that means nothing
-        missing_data,      // a half copy whose data no layer has
+        missing_data,      // a half copy whose data no layer has, or, copied up block by block, whose map or lower file
+                           // is not what it was
         wrong_data,        // a half copy whose data is not what it records (policy::verify)
         unreadable,        // it cannot be looked at; `why` says the error
         // Noted.
@@ -62,9 +64,9 @@ struct flaw {
 
 [[nodiscard]] constexpr std::string_view name(flaw::kind what) noexcept {
     constexpr std::string_view names[] = {"stale work",        "stale index entry", "orphaned index entry", "wrong link count",
-                                          "not marked impure", "unclean",           "incompatible",         "foreign index",
-                                          "bad redirect",      "dangling redirect", "bad metacopy",         "missing data",
-                                          "wrong data",        "unreadable",        "needless whiteout",
+                                          "orphaned map",      "not marked impure", "unclean",              "incompatible",
+                                          "foreign index",     "bad redirect",      "dangling redirect",    "bad metacopy",
+                                          "missing data",      "wrong data",        "unreadable",           "needless whiteout",
                                           "needless opaque mark", "unknown origin"};
     return names[static_cast<std::size_t>(what)];
 }
@@ -84,6 +86,8 @@ public:
         if (auto done = inspect_tree(); !done)
             return unexpected(path_error(done.error(), at_));
         if (auto done = inspect_index(); !done)
+            return unexpected(path_error(done.error(), at_));
+        if (auto done = inspect_maps(); !done)
             return unexpected(path_error(done.error(), at_));
         return std::move(flaws_);
     }
@@ -129,8 +133,9 @@ private:
         node_guard<typename Core::layers_type::upper_type> const held(work(), opened);
         LAMINA_TRY(auto const names, names_in(opened));
         for (auto const& name : names)
-            tell(name == volatile_mark[1] ? flaw::kind::unclean : flaw::kind::incompatible,
-                 std::string(work_name) + '/' + std::string(incompat_name) + '/' + name);
+            if (name != incompat_blocks)
+                tell(name == volatile_mark[1] ? flaw::kind::unclean : flaw::kind::incompatible,
+                     std::string(work_name) + '/' + std::string(incompat_name) + '/' + name);
         return {};
     }
     [[nodiscard]] result<std::vector<std::string>> names_in(node directory) {
@@ -232,6 +237,15 @@ private:
                                                             mark_key(core_, mark::metacopy)));
         if (!value)
             return {};
+        if (value == mark::block_metacopy) {
+            auto const number = read_map_mark(core_, core_.upper_node(e.parent), e.hashed_name());
+            if (number)
+                maps_.push_back(hex_name(*number));
+            auto const sound = number ? inspect_blocks(core_, id, *number) : result<void>(unexpected(number.error()));
+            if (!sound)
+                tell(flaw::kind::missing_data, at_, sound.error().code);
+            return {};
+        }
         if (!mark::read_metacopy(*value)) {
             tell(flaw::kind::bad_metacopy, at_);
             return {};
@@ -312,6 +326,8 @@ private:
         // Of directories and of objects that are gone, which a kernel keeps for exports.
         if (!found || found->is_directory() || mark::is_whiteout_device(*found))
             return {};
+        if (auto const number = read_map_mark(core_, core_.index, name_ref(name)))
+            maps_.push_back(hex_name(*number));
         LAMINA_TRY(auto const origin, work().get_xattr_at(core_.index, name_ref(name), mark_key(core_, mark::origin)));
         if (!origin || mark::index_name(*origin) != name) {
             tell(flaw::kind::foreign_index, at_);
@@ -334,8 +350,28 @@ private:
         return {};
     }
 
+    // --- the maps: each has a file. Where not all of the tree could be seen, that cannot be told of any.
+    [[nodiscard]] result<void> inspect_maps() {
+        at_ = std::string(blocks_path[0]) + '/' + std::string(blocks_path[1]);
+        bool const all_seen = !core_.foreign_index && std::none_of(flaws_.begin(), flaws_.end(), [](flaw const& f) {
+            return f.what == flaw::kind::unreadable || f.what == flaw::kind::bad_redirect;
+        });
+        if (!core_.blocks.held || !all_seen)
+            return {};
+        LAMINA_TRY(auto const names, names_in(core_.blocks.directory));
+        for (auto const& name : names) {
+            if (std::find(maps_.begin(), maps_.end(), name) != maps_.end())
+                continue;
+            auto& found = tell(flaw::kind::orphaned_map, at_ + '/' + name);
+            if (repair_)
+                found.repaired = work().remove_at(core_.blocks.directory, name_ref(name)).has_value();
+        }
+        return {};
+    }
+
     Core& core_;
     bool const repair_;
+    std::vector<std::string> maps_;  // that files have
     std::vector<step> pending_;
     std::vector<flaw> flaws_;
     std::vector<std::string> broken_;  // paths of what the upper has and nobody can look at

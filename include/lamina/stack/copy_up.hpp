@@ -35,6 +35,7 @@
 
 #include <lamina/backend/content.hpp>
 #include <lamina/backend/file_copy.hpp>
+#include <lamina/stack/block_copy.hpp>
 #include <lamina/stack/copy_metadata.hpp>
 #include <lamina/stack/metacopy.hpp>
 
@@ -59,17 +60,16 @@ class file_copy_up {
     using upper_file = file_of<upper_type>;
 
 public:
-    // Requires: tree lock, exclusive; a visible regular file of a lower. Marks the entry. At most `limit` bytes will be
-    // copied; a shell gets none, and the mark that its data lies below.
+    // Requires: tree lock, exclusive; a visible regular file, of a lower, or of the upper if its name alone shows it: then
+    // the copy takes its place. Marks the entry. At most `limit` bytes will be copied; a shell gets none, and the mark that
+    // its data lies below.
     file_copy_up(Core& core, entry_id id, attributes const& from, std::uint64_t limit, bool shell)
         : file_copy_up(core, id, from, limit, shell, temporary<Core>(core)) {}
-    // The same, but with `content` in place of the file's own, and a new modification time. The file may lie in the
-    // upper.
+    // The same, but with `content` in place of the file's own, and a new modification time.
     file_copy_up(Core& core, entry_id id, attributes const& from, std::string_view content)
         : file_copy_up(core, id, from, 0, false) {
         content_ = content;
         size_ = content.size();
-        replaces_ = core.in_upper(id);
     }
     // The same, of a file that is built already and becomes the copy.
     file_copy_up(Core& core, entry_id id, attributes const& from, built_file<Core>&& built)
@@ -77,7 +77,6 @@ public:
         built_ = true;
         content_.emplace();
         size_ = built.size;
-        replaces_ = core.in_upper(id);
     }
     file_copy_up(file_copy_up const&) = delete;
     file_copy_up& operator=(file_copy_up const&) = delete;
@@ -117,16 +116,17 @@ public:
         source_layer_ = data.layer;
         if (shell_) {
             LAMINA_TRY(source_, open_to_record(core_, claim_, data));
-        } else {
-            LAMINA_TRY(source_, core_.layers.open(data.layer, data.directory, data.name, open_flags::read));
+            return {};
         }
-        return {};
+        LAMINA_TRY(source_, core_.layers.open(data.layer, data.directory, data.name, open_flags::read));
+        return is_judged(core_.rules, claim_) ? result<void>() : consider_blocks();
     }
 
     // Steps 2 to 7. Requires: no lock.
     [[nodiscard]] result<void> build() {
         LAMINA_CHECK(judge_source());
-        LAMINA_CHECK(make());
+        if (!copy_)
+            LAMINA_CHECK(make());
         LAMINA_CHECK(fill());
         LAMINA_TRY(auto const made, copy_->status());
         bool const same_owner = made.uid == from_.uid && made.gid == from_.gid;
@@ -138,9 +138,8 @@ public:
                                          return {};  // a write takes it away
                                      return copy_->set_xattr(key, value, xattr_flags::none);
                                  }));
-        if (shell_)
-            LAMINA_CHECK(copy_->set_xattr(mark::key(core_.layers.style(0).space, mark::metacopy),
-                                          mark::write_metacopy(recorded_), xattr_flags::none));
+        if (is_shell())
+            LAMINA_CHECK(blocks_.mark(*copy_, recorded_));
         if (origin_)
             LAMINA_CHECK(copy_->set_xattr(mark_key(core_, mark::origin), *origin_, xattr_flags::none));
         if (group_ != nullptr)
@@ -155,6 +154,10 @@ public:
         return is_to_be_flushed() ? copy_->sync(sync_kind::everything) : result<void>();
     }
 
+    // Whether what is to be replaced has changed since it was looked at: then the copy is not of it any more.
+    // Requires: tree lock, exclusive.
+    [[nodiscard]] bool is_overtaken() const noexcept { return replaces_ && core_.at(id_).version != seen_; }
+
     // Steps 8 and 9, at the name that the entry has by now. The copy, open for reading and writing, goes to `opened`,
     // unless other handles need it. Requires: tree lock, exclusive; the entry is not removed.
     [[nodiscard]] result<void> publish(std::optional<upper_file>* opened = nullptr) {
@@ -164,12 +167,11 @@ public:
         if (origin_)
             LAMINA_CHECK(mark_impure(core_, e.parent));
         LAMINA_CHECK(keeping_times(core_, e.parent, [&] { return name_it(core_.upper_node(e.parent), e.hashed_name()); }));
-        e.put(fact::metacopy, shell_);
-        e.put(fact::plain_data, !shell_);
+        LAMINA_CHECK(settle_data(core_, id_, is_shell(), blocks_.made()));
         // (An open handle reads on below while this is a shell.)
-        if (!shell_ && e.pins.load(std::memory_order_acquire) != 0)
+        if (!is_shell() && e.pins.load(std::memory_order_acquire) != 0)
             core_.keep_open(id_, shared_copy());
-        else if (!shell_ && opened != nullptr)
+        else if (!is_shell() && opened != nullptr)
             *opened = std::move(copy_);
         // Without an index, a link of the lower that has other names stays one object there, so the number goes with
         // those. And the number of an object of the upper that is replaced will be given to another one: only one that a
@@ -182,6 +184,7 @@ public:
             e.forget_attributes();
         else
             now_in_upper(core_, id_, origin_.has_value());
+        LAMINA_CHECK(blocks_.begin(id_));
         return flush_names(core_, core_.upper_node(e.parent));
     }
 
@@ -189,6 +192,8 @@ private:
     file_copy_up(Core& core, entry_id id, attributes const& from, std::uint64_t limit, bool shell, temporary<Core> copy)
         : core_(core), id_(id), from_(from), place_(core.where(id)), name_(core.at(id).name()),
           size_(std::min(from.size, limit)), shell_(shell), temporary_(std::move(copy)) {
+        replaces_ = core.in_upper(id);
+        seen_ = core.at(id).version;
         core_.layers.retain(place_.layer, place_.directory);
         core_.at(id_).set(fact::copying);
         if (core_.at(id_).is(fact::grouped) && !core_.in_upper(id_)) {
@@ -206,20 +211,25 @@ private:
             return core_.at(id).pins.load(std::memory_order_acquire) != 0;
         });
         std::shared_ptr<typename Core::file_variant> copy;
-        if (!shell_ && awaited)
+        if (!is_shell() && awaited)
             copy = shared_copy();
-        now_indexed(core_, *group_, from_.nlink, shell_, copy);
+        now_indexed(core_, *group_, from_.nlink, is_shell(), copy);
         LAMINA_CHECK(flush_names(core_, core_.index));
         LAMINA_CHECK(link_up(core_, id_));
-        if (!shell_ && !awaited && opened != nullptr)
+        if (!is_shell() && !awaited && opened != nullptr)
             *opened = std::move(copy_);
-        return {};
+        return blocks_.begin(id_);
     }
+    [[nodiscard]] bool is_shell() const noexcept { return shell_ || blocks_.made(); }
     [[nodiscard]] result<void> name_it(node directory, name_ref name) {
-        if constexpr (makes_unnamed_files<upper_type>)
-            if (unnamed_)
-                return core_.layers.upper().publish_at(*copy_, directory, name);
-        return temporary_.publish(directory, name);
+        LAMINA_CHECK([&]() -> result<void> {
+            if constexpr (makes_unnamed_files<upper_type>)
+                if (unnamed_)
+                    return core_.layers.upper().publish_at(*copy_, directory, name);
+            return temporary_.publish(directory, name);
+        }());
+        blocks_.named();
+        return {};
     }
     [[nodiscard]] auto shared_copy() {
         return std::make_shared<typename Core::file_variant>(*std::move(copy_));
@@ -290,6 +300,8 @@ private:
             return {};
         if (shell_)
             return copy_->resize(from_.size);
+        if (blocks_.wanted())
+            return blocks_.make(*copy_, *source_, from_.size, place_.layer);
         if (content_)
             return paths::write_all_at(*copy_, std::as_bytes(std::span(*content_)), 0);
         if (!source_)
@@ -300,11 +312,11 @@ private:
         known.size = size_;
         auto done = std::visit(
             [&](auto& file) -> result<void> {
-                if (worth_a_clone()) {
+                if (!shared_ && worth_a_clone()) {
                     LAMINA_TRY(shared_, share_blocks(*copy_, file));
-                    if (shared_)
-                        return {};
                 }
+                if (shared_)
+                    return {};
                 return copy_content(file, *copy_, known, core_.upper_able.without(capability::clone),
                                     std::span(buffer.get(), room));
             },
@@ -312,6 +324,24 @@ private:
         if (!done && done.error().op == operation::read)
             return unexpected(done.error().in_layer(source_layer_));
         return done;
+    }
+
+    // Whether the file is to be copied up block by block. A clone is better, and is tried here: from then on the upper
+    // says that it may have such files. What a cut is to leave is not cut here: that is cheap afterwards.
+    // Requires: tree lock, exclusive.
+    result<void> consider_blocks() {
+        if (!blocks_.consider(size_))
+            return {};
+        size_ = from_.size;
+        if (worth_a_clone()) {
+            LAMINA_CHECK(make());
+            LAMINA_TRY(shared_, std::visit([&](auto& file) { return share_blocks(*copy_, file); }, *source_));
+            if (shared_) {
+                blocks_.withdraw();
+                return {};
+            }
+        }
+        return prepare_block_store(core_);
     }
 
     // False if this pair of files cannot.
@@ -352,6 +382,8 @@ private:
     std::vector<std::string> keys_;  // of the original's extended attributes
     std::optional<std::string> origin_;
     link_group* group_ = nullptr;  // of a lower object of several names
+    block_copy<Core> blocks_{core_};
+    std::uint32_t seen_ = 0;  // the entry's version
     bool replaces_ = false;  // the name is taken in the upper
     bool unnamed_ = false;
     bool built_ = false;  // outside, with its content
@@ -393,18 +425,26 @@ template <class Core>
         lock.lock();
         return {};
     }
-    if (core.in_upper(id))
-        return fill_data(core, lock, id);
-    if (e.directory != nullptr)
-        return ensure_upper_directory(core, id);
-    LAMINA_CHECK(ensure_upper_directory(core, e.parent));
-    if (e.is(fact::indexed)) {
-        auto done = link_up(core, id);
-        return done ? done : result<void>(unexpected(done.error().in_layer(0)));
-    }
-    if (e.type != file_type::regular) {
-        auto done = copy_up_small(core, id);
-        return done ? done : result<void>(unexpected(done.error().in_layer(0)));
+    if (core.in_upper(id)) {
+        LAMINA_TRY(bool const begun, begin_blocks(core, id));
+        if (begun)
+            return {};
+        LAMINA_TRY(auto const shown, core.fetch_attributes(id));
+        // There is no one step that takes the mark from a shell and cuts it; to replace it by a cut copy is one.
+        if (limit >= shown.size || shown.nlink > 1 || e.is(fact::grouped))
+            return fill_data(core, lock, id);
+    } else {
+        if (e.directory != nullptr)
+            return ensure_upper_directory(core, id);
+        LAMINA_CHECK(ensure_upper_directory(core, e.parent));
+        if (e.is(fact::indexed)) {
+            auto done = link_up(core, id);
+            return done ? done : result<void>(unexpected(done.error().in_layer(0)));
+        }
+        if (e.type != file_type::regular) {
+            auto done = copy_up_small(core, id);
+            return done ? done : result<void>(unexpected(done.error().in_layer(0)));
+        }
     }
     LAMINA_TRY(auto const from, core.fetch_attributes(id));
     bool const shell = what == wanted::metadata && core.rules.metacopy == metacopies::on;
@@ -414,7 +454,7 @@ template <class Core>
         lock.unlock();
         built = copy.build();
         lock.lock();
-        if (e.is(fact::removed))
+        if (e.is(fact::removed) || copy.is_overtaken())
             return {};
     }
     if (built)

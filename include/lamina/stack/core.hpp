@@ -21,6 +21,7 @@
 #include <utility>
 #include <vector>
 
+#include <lamina/stack/block_store.hpp>
 #include <lamina/stack/entry_table.hpp>
 #include <lamina/stack/identity.hpp>
 #include <lamina/stack/inode.hpp>
@@ -88,6 +89,8 @@ struct stack_core {
     std::vector<std::string> replaced;  // in `work`, to be deleted once that is flushed (work.hpp)
     std::string spare_whiteout;         // a whiteout in `work` to be linked from; empty if there is none at present
 
+    block_store<Layers> blocks;         // of files that are copied up block by block (blocks.hpp)
+
     std::size_t unheard = 0;            // see begin_unheard
 
     // Set when the layers could not be joined; then every operation fails with it.
@@ -104,6 +107,8 @@ struct stack_core {
                     (void)layers.upper().remove_at(work, spare_whiteout);  // else the next sweep does it
                 if (marked_volatile)
                     close_volatile(*this);
+                if (blocks.held)
+                    layers.work_tree().release(blocks.directory);
                 layers.work_tree().release(work);
                 if (index_held)
                     layers.work_tree().release(index);
@@ -197,6 +202,9 @@ struct stack_core {
             found.nlink = 1;  // as the kernel: the count of a merged directory is not known without listing it
         if (e.is(fact::indexed))
             found.nlink = merged_links(id, found.nlink);
+        // As an open handle of it says (block_file.hpp).
+        if (e.is(fact::blocks) && found.size != 0)
+            found.blocks = std::max<std::uint64_t>(found.blocks, 1);
         // Another name of the same upper file may change it without passing by this entry.
         bool const shared =
             e.directory == nullptr && (e.is(fact::indexed) || (found.nlink > 1 && e.is(fact::in_upper)));
@@ -294,15 +302,30 @@ struct stack_core {
         kept_open.emplace_back(id, std::move(copy));
         at(id).set(fact::kept_open);
     }
-    void keep_open_for_all_names(entry_id id, std::shared_ptr<file_variant> const& copy) {
-        auto const keep = [&](entry_id one) {
+    void keep_open_for_all_names(entry_id id, std::shared_ptr<file_variant> const& copy, std::uint64_t links_in_upper) {
+        for (entry_id const name : awaiting_names(id, links_in_upper))
+            keep_open(name, copy);
+    }
+    // The names of an object under which there are such handles. Links that were made in the upper are told by their
+    // number.
+    [[nodiscard]] std::vector<entry_id> awaiting_names(entry_id id, std::uint64_t links_in_upper) {
+        std::vector<entry_id> found;
+        auto const add = [&](entry_id one) {
             if (at(one).pins.load(std::memory_order_acquire) != 0 && !at(one).is(fact::kept_open))
-                keep_open(one, copy);
+                found.push_back(one);
         };
-        if (!at(id).is(fact::grouped))
-            return keep(id);
-        for (entry_id const name : links.group_of(id)->members)
-            keep(name);
+        if (at(id).is(fact::grouped)) {
+            for (entry_id const name : links.group_of(id)->members)
+                add(name);
+        } else if (links_in_upper > 1 && at(id).is(fact::inode)) {
+            entries.for_each_id([&, number = at(id).inode.load()](entry_id one, entry& e) {
+                if (e.is(fact::inode) && e.inode == number && e.directory == nullptr)
+                    add(one);
+            });
+        } else {
+            add(id);
+        }
+        return found;
     }
     [[nodiscard]] auto find_kept(entry_id id) {
         return std::find_if(kept_open.begin(), kept_open.end(), [id](auto const& k) { return k.first == id; });

@@ -94,6 +94,7 @@ enum class fact : std::uint32_t {
     below = 512,          // a lower layer would show something under this name if the upper did not
     plain_data = 1024,    // a regular file that was found to be no metacopy
     metacopy = 16384,     // a regular file that was found to be one: its data lies further below
+    blocks = 1048576,     // a regular file that was found to be copied up block by block (blocks.hpp)
     listed = 2048,        // visible, and in the directory's `order`
     met = 4096,           // seen by the listing that is under way
     kept_open = 8192,     // copied up while it was open: the stack keeps the copy open for those handles

@@ -8,6 +8,7 @@ namespace lamina {
 struct policy;
 enum class redirects : std::uint8_t;
 enum class metacopies : std::uint8_t;
+enum class block_copies : std::uint8_t;
 enum class ownership : std::uint8_t;
 enum class durability : std::uint8_t;
 enum class indexing : std::uint8_t;

@@ -265,7 +265,7 @@ void now_indexed(Core& core, link_group& group, std::uint64_t lower_links, bool 
         e.forget_attributes();
     }
     if (copy != nullptr)
-        core.keep_open_for_all_names(group.members.front(), copy);
+        core.keep_open_for_all_names(group.members.front(), copy, lower_links);
 }
 
 // Pinned names that were only met in a listing may be names of the same object: they have to be told before it moves.

@@ -12,6 +12,7 @@
 
 #include <lamina/backend/concepts.hpp>
 #include <lamina/backend/traits.hpp>
+#include <lamina/stack/block_handle.hpp>
 #include <lamina/whiteout/rules.hpp>
 
 namespace lamina {
@@ -205,7 +206,8 @@ private:
     };
     template <class Dummy>
     struct files<true, Dummy> {
-        using type = typename detail::unique_variant<std::variant<>, file_of<upper_type>, file_of<typename Groups::type>...>::type;
+        using type = typename detail::unique_variant<std::variant<>, file_of<upper_type>, file_of<typename Groups::type>...,
+                                                     detail::block_handle<file_of<upper_type>>>::type;
     };
 
     // Once there is data alone, everything after it is.
@@ -219,7 +221,7 @@ private:
     static_assert(data_comes_last(), "lamina::lower: data_only layers come after all others");
 
 public:
-    // An open file of any of the layers.
+    // An open file of any of the layers, or one that two of them share.
     using file_variant = typename files<writable>::type;
 
     layers(Upper upper, std::tuple<Groups...> groups) : upper_(std::move(upper)), groups_(std::move(groups)) {

@@ -188,22 +188,31 @@ private:
         return follow(layer, *marks.redirect, before, after);
     }
 
+    [[nodiscard]] result<void> take_claim(layer_number layer, std::string_view value) {
+        auto said = mark::read_metacopy(value);
+        if (!said)
+            return unexpected(said.error().in_layer(layer));
+        if (claim.topmost == no_layer) {
+            claim.topmost = layer;
+            claim.by_topmost = said->recorded.has_value();
+        }
+        if (said->recorded)
+            claim.recorded.push_back(*said->recorded);
+        return {};
+    }
+
     // A regular file: its data is here, or it is a metacopy and the layers below are asked.
     result<void> take_data(layer_number layer, node dir, name_ref name, std::string_view before, std::string_view after) {
         auto const style = core_.layers.style(layer);
         if (style.format == whiteout_format::kernel) {
             LAMINA_TRY(auto const metacopy,
                        core_.layers.get_xattr(layer, dir, name, mark::key(style.space, mark::metacopy)));
+            // Which blocks are whose only the upper's own work directory knows.
+            if (layer != 0 && metacopy == mark::block_metacopy)
+                return fail(errc::eio, operation::open, layer);
             if (metacopy) {
-                auto said = mark::read_metacopy(*metacopy);
-                if (!said)
-                    return unexpected(said.error().in_layer(layer));
-                if (!awaits_data_) {
-                    claim.topmost = layer;
-                    claim.by_topmost = said->recorded.has_value();
-                }
-                if (said->recorded)
-                    claim.recorded.push_back(*said->recorded);
+                if (metacopy != mark::block_metacopy)
+                    LAMINA_CHECK(take_claim(layer, *metacopy));
                 awaits_data_ = true;
                 stop_ = false;
                 LAMINA_TRY(auto const moved,

@@ -5,8 +5,8 @@
 // Filling the shell, in this order: data in place, which nobody reads there while the mark stands; the attributes put
 // back that this has changed; a flush of both (durable.hpp); then the mark is removed, which is the step that counts;
 // last the redirect, which means nothing any more. A stop at any point before shows the lower's data, as before. All of
-// it is copied, also for a truncation that follows: there is no one step that takes the mark away and cuts the file. No
-// lock is held while data is copied: the entry is `copying`, as in copy_up.hpp.
+// it is copied: there is no one step that takes the mark away and cuts the file, so for a truncation copy_up.hpp replaces the
+// shell where it can. No lock is held while data is copied: the entry is `copying`, as there.
 #pragma once
 
 #include <algorithm>
@@ -24,14 +24,19 @@
 
 namespace lamina::detail {
 
-// Notes whether a file is a metacopy. Errors: eperm if it is one and the policy refuses them.
+// Notes whether a file is a metacopy, or one that is copied up block by block. Errors: eperm if it is either and the
+// policy refuses metacopies.
 template <class Core>
-[[nodiscard]] result<void> settle_data(Core& core, entry_id id, bool metacopy) {
+[[nodiscard]] result<void> settle_data(Core& core, entry_id id, bool metacopy, bool blocks = false) {
     entry& e = core.at(id);
     if (metacopy && core.rules.metacopy == metacopies::refuse)
         return fail(errc::eperm, operation::open, e.layer);
-    e.put(fact::metacopy, metacopy);
+    e.put(fact::metacopy, metacopy && !blocks);
     e.put(fact::plain_data, !metacopy);
+    if (e.is(fact::blocks) != blocks) {
+        e.put(fact::blocks, blocks);
+        e.forget_attributes();
+    }
     return {};
 }
 
@@ -50,10 +55,11 @@ template <class Core>
         return settle_data(core, id, false);
     LAMINA_TRY(auto const metacopy, core.layers.get_xattr(place.layer, place.directory, place.name,
                                                           mark::key(style.space, mark::metacopy)));
-    if (metacopy)
+    bool const blocks = place.layer == 0 && metacopy == mark::block_metacopy;
+    if (metacopy && !blocks)
         if (auto const said = mark::read_metacopy(*metacopy); !said)
             return unexpected(said.error().in_layer(place.layer));
-    return settle_data(core, id, metacopy.has_value());
+    return settle_data(core, id, metacopy.has_value(), blocks);
 }
 
 // Looks for the data of a visible regular file: `found.data` is where it lies. Requires: tree lock, exclusive.
@@ -76,7 +82,7 @@ template <class Core>
     if (e.type != file_type::regular || core.layers.style(0).format != whiteout_format::kernel)
         return {};
     LAMINA_CHECK(judge_data(core, id));
-    if (!e.is(fact::metacopy))
+    if (!e.is(fact::metacopy) && !e.is(fact::blocks))
         return {};
     auto& upper = core.layers.upper();
     auto const key = mark::key(core.layers.style(0).space, mark::redirect);
@@ -156,7 +162,8 @@ public:
         e.clear(fact::metacopy);
         e.set(fact::plain_data);
         e.forget_attributes();
-        core_.keep_open_for_all_names(id_, std::make_shared<typename Core::file_variant>(*std::move(to_)));
+        core_.keep_open_for_all_names(id_, std::make_shared<typename Core::file_variant>(*std::move(to_)),
+                                      shell_.nlink);
         return flush_object(core_, directory, e.hashed_name(), e.type);
     }
 

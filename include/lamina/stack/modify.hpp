@@ -76,6 +76,11 @@ template <class Core>
         LAMINA_TRY(auto const copied, opened->status());
         if (copied.size != size)
             done = opened->resize(size);
+    } else if (core.at(place.id).is(fact::blocks)) {
+        LAMINA_TRY(auto const object, open_blocks(core, place.id, true));
+        LAMINA_TRY(auto const known, object->status());
+        if (known.size != size)  // as truncate(2), which leaves the times then
+            done = cut_blocks(core, place.id, *object, size);
     } else {
         done = core.layers.upper().resize_at(place.directory, place.name, size);
     }

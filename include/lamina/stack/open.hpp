@@ -22,6 +22,21 @@ template <class Core>
     }
 }
 
+// A file that is copied up block by block. Requires: tree lock, exclusive.
+template <class Core>
+[[nodiscard]] result<overlay_file<Core>> open_by_blocks(Core& core, entry_id id, open_flags flags) {
+    bool const writes = wants_write(flags);
+    LAMINA_TRY(auto object, open_blocks(core, id, writes));
+    // Those who read on below are to see what is written from now on.
+    if (writes)
+        LAMINA_CHECK(keep_blocks_open(core, id, 1));
+    if (has(flags, open_flags::truncate))
+        LAMINA_CHECK(cut_blocks(core, id, *object, 0));
+    core.pin(id);
+    return overlay_file<Core>(core, id, 0,
+                              typename Core::file_variant(block_handle<upper_file_of<Core>>(std::move(object))), flags);
+}
+
 // Requires: tree lock, shared at least; a regular file of plain data.
 template <class Core>
 [[nodiscard]] result<overlay_file<Core>> open_plain(Core& core, entry_id id, open_flags flags) {
@@ -52,6 +67,11 @@ template <class Core>
     LAMINA_TRY(entry_id const id, find_present(core, directory, name));
     LAMINA_CHECK(judge_openable(core, id));
     LAMINA_CHECK(judge_data(core, id));
+    if constexpr (Core::writable)
+        if (core.at(id).is(fact::blocks)) {
+            LAMINA_TRY(auto opened, open_by_blocks(core, id, flags));
+            return unverified_file<Core>{std::move(opened), {}};
+        }
     if (!core.at(id).is(fact::metacopy)) {
         LAMINA_TRY(auto plain, open_plain(core, id, flags));
         return unverified_file<Core>{std::move(plain), {}};
@@ -81,6 +101,8 @@ template <class Core>
         opened_copy<Core> copy;
         LAMINA_TRY(auto const place, bring_into_upper(core, lock, directory, name, wanted::data, judge, limit, &copy));
         core.at(place.id).forget_attributes();
+        if (core.at(place.id).is(fact::blocks))
+            return open_by_blocks(core, place.id, flags);
         if (!copy) {
             LAMINA_TRY(auto opened, open_plain(core, place.id, flags));
             if (has(flags, open_flags::truncate) && flushes_names(core))

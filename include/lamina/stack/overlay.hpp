@@ -26,6 +26,7 @@
 #include <lamina/stack/changes.hpp>
 #include <lamina/stack/file.hpp>
 #include <lamina/stack/glance.hpp>
+#include <lamina/stack/materialize.hpp>
 #include <lamina/stack/modify.hpp>
 #include <lamina/stack/open.hpp>
 #include <lamina/stack/recover.hpp>
@@ -87,6 +88,14 @@ public:
             return unexpected(path_error(*core_->unusable));
         detail::exclusive_lock const lock(core_->tree);
         return detail::comparison<core_type>(*core_).run();
+    }
+
+    // Whether the upper may have files that are copied up block by block: then a kernel mount refuses it.
+    [[nodiscard]] bool needs_materialize() const requires writable { return core_->blocks.present; }
+    // Makes them whole, all or one, while they are used; can be stopped and begun again. Errors: those of the layers.
+    [[nodiscard]] result<void, path_error> materialize() requires writable { return detail::materialize(*core_); }
+    [[nodiscard]] result<void> materialize(path_view at) requires writable {
+        return detail::materialize(*core_, *this, at);
     }
 
     // As path_interface has them. What the cache knows of a plain path is answered in one walk, without a lock or a

@@ -22,6 +22,14 @@ enum class redirects : std::uint8_t { automatic, on, follow, refuse };
 // A kernel mount without metacopy=on refuses an upper's half copies, file by file.
 enum class metacopies : std::uint8_t { automatic, on, follow, refuse };
 
+// Writing into a large lower file, where it cannot be cloned.
+//   off  copies the file up whole
+//   on   copies up the blocks that are written (docs/formats/block-map.md). The kernel refuses to mount an upper that
+//        has such files, until overlay::materialize() has made them whole. Only in the kernel's format, and where
+//        metacopies and redirects are not refused.
+// Files that are copied up so already are read and written under either.
+enum class block_copies : std::uint8_t { off, on };
+
 // The owner of what is copied up.
 //   keep  as in the lower layer; eperm where the process may not give files away
 //   take  the process's own where it may not: for overlays without privilege. Attributes that only privilege can set
@@ -65,6 +73,11 @@ struct policy {
     // follow where the format can store a metacopy (kernel).
     metacopies metacopy = metacopies::automatic;
     verification verify = verification::automatic;
+    block_copies blocks = block_copies::off;
+    // The smallest file to which that applies, and the size of a block: a power of two from 4 KiB to 16 MiB, to which
+    // others are rounded. A map has at most 2^24 blocks; a larger file gets larger ones.
+    std::uint64_t blocks_from = std::uint64_t{1} << 20;
+    std::uint32_t block_size = std::uint32_t{64} << 10;
     // keep where the upper can change owners, else take.
     ownership owner = ownership::automatic;
     indexing index = indexing::automatic;

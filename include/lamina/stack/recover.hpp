@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include <lamina/stack/blocks.hpp>
 #include <lamina/stack/index.hpp>
 #include <lamina/stack/intent.hpp>
 #include <lamina/stack/work.hpp>
@@ -24,7 +25,6 @@ namespace lamina::detail {
 enum class joining : std::uint8_t { to_work, to_look };
 
 inline constexpr std::string_view work_name = "work";
-inline constexpr std::string_view incompat_name = "incompat";
 
 // `incompat/volatile/dirty` in the work directory: nothing of the upper may be on the disk yet. The kernel writes the
 // same for a mount with `volatile`, and refuses to mount what has it.
@@ -34,20 +34,27 @@ template <class Core>
 [[nodiscard]] result<void> mark_volatile(Core& core) {
     using upper_type = typename Core::layers_type::upper_type;
     auto& tree = core.layers.work_tree();
-    auto at = node_guard<upper_type>::share(tree, core.work);
-    for (auto const name : volatile_mark) {
-        auto made = tree.create_directory_at(at.get(), name, 0700);
-        if (!made && made.error() != errc::eexist)
-            return made;
-        LAMINA_TRY(node const inner, tree.open_directory_at(at.get(), name));
-        at = node_guard<upper_type>(tree, inner);
-    }
+    LAMINA_CHECK(make_directories(tree, core.work, volatile_mark, false));
     core.marked_volatile = true;
     // Once, and whatever the policy says: if the mark were lost and what comes after it kept, nobody would know.
     if constexpr (syncs_all<upper_type>)
         if (auto flushed = core.layers.upper().sync_all(); flushed || flushed.error() != errc::eopnotsupp)
             return flushed;
     return tree.sync_directory(core.work);
+}
+
+// Takes the volatile mark away; what else is in `incompat` stays. A failure leaves the mark.
+template <class Core>
+void drop_volatile_mark(Core& core) {
+    auto& tree = core.layers.work_tree();
+    if (!core.blocks.present)
+        return discard_temporary(core, incompat_name);
+    auto const features = tree.open_directory_at(core.work, incompat_name);
+    if (!features)
+        return;
+    node_guard<typename Core::layers_type::upper_type> const held(tree, *features);
+    std::string where(volatile_mark[1]);
+    (void)paths::remove_each(tree, *features, name_ref(volatile_mark[1]), where);
 }
 
 // The stack is closed in order: everything is flushed, then the mark goes. If the flush fails, the mark stays and
@@ -58,10 +65,11 @@ void close_volatile(Core& core) {
     if constexpr (syncs_all<typename Core::layers_type::upper_type>)
         if (!upper.sync_all())
             return;
-    discard_temporary(core, incompat_name);
+    drop_volatile_mark(core);
 }
 
-// What an earlier stack left in `incompat`. Errors: einval, unless it is the volatile mark and the policy accepts it.
+// What an earlier stack left in `incompat`. Errors: einval, unless it is the volatile mark and the policy accepts it, or
+// says that there may be files that are copied up block by block.
 template <class Core>
 [[nodiscard]] result<void> judge_incompat(Core& core) {
     auto& tree = core.layers.work_tree();
@@ -70,14 +78,43 @@ template <class Core>
         return {};
     LAMINA_TRY(node const features, tree.open_directory_at(core.work, incompat_name));
     node_guard<typename Core::layers_type::upper_type> const held(tree, features);
-    bool unclean = false, unknown = false;
+    bool unclean = false, unknown = false, blocks = false;
     LAMINA_CHECK(tree.list_at(features, [&](directory_entry const& entry) {
-        (entry.name == volatile_mark[1] ? unclean : unknown) = true;
+        (entry.name == volatile_mark[1] ? unclean : entry.name == incompat_blocks ? blocks : unknown) = true;
         return true;
     }));
+    core.blocks.present = blocks;
     if (unknown || (unclean && !core.rules.accept_unclean))
         return fail(errc::einval);
     return {};
+}
+
+// The marks of such files must be seen, or their holes would be taken for data. Errors: einval where they are not, with
+// this policy.
+template <class Core>
+[[nodiscard]] result<void> judge_blocks(Core& core) {
+    if (!core.blocks.present)
+        return {};
+    auto& tree = core.layers.work_tree();
+    auto const style = core.layers.style(0);
+    LAMINA_TRY(node const opened, tree.open_directory_at(core.work, incompat_name));
+    node_guard<typename Core::layers_type::upper_type> const features(tree, opened);
+    LAMINA_TRY(node const inner, tree.open_directory_at(opened, incompat_blocks));
+    node_guard<typename Core::layers_type::upper_type> const marks(tree, inner);
+    bool any = false, ours = false;
+    LAMINA_CHECK(tree.list_at(inner, [&](directory_entry const& one) {
+        any = true;
+        ours = ours || one.name == mark::prefix(style.space);
+        return true;
+    }));
+    if (!any) {  // stopped before there could be such a file
+        LAMINA_CHECK(tree.remove_directory_at(opened, incompat_blocks));
+        core.blocks.present = false;
+        return {};
+    }
+    if (!ours || style.format != whiteout_format::kernel)
+        return fail(errc::einval);
+    return open_block_store(core);
 }
 
 // `<work>/work`, made if it is missing. Errors: ebusy if another stack has the upper or the work directory; einval if
@@ -117,7 +154,10 @@ template <class Core>
         return true;
     }));
     for (auto const& name : left)
-        discard_temporary(core, name);
+        if (name != incompat_name)
+            discard_temporary(core, name);
+        else
+            drop_volatile_mark(core);
     return {};
 }
 
@@ -152,6 +192,10 @@ void settle_policy(Core& core) {
         rules.metacopy = metacopies::follow;
     if (rules.owner == ownership::automatic)
         rules.owner = core.upper_able.has(capability::change_owner) ? ownership::keep : ownership::take;
+    // A file that is copied up so is a metacopy, with a redirect once it has moved.
+    if (rules.format != whiteout_format::kernel || rules.metacopy == metacopies::refuse ||
+        rules.redirect == redirects::refuse)
+        rules.blocks = block_copies::off;
     bool const outlives_us = core.upper_able.has(capability::persistent_inodes);
     if (rules.durable == durability::automatic)
         rules.durable = outlives_us ? durability::ordered : durability::none;
@@ -299,6 +343,8 @@ template <class Core>
         LAMINA_CHECK(ask_upper(core));
     }
     settle_policy(core);
+    if constexpr (Core::writable)
+        LAMINA_CHECK(why == joining::to_work ? judge_blocks(core) : open_block_store(core));
     if constexpr (Core::writable)
         if (why == joining::to_work)
             LAMINA_CHECK(complete_intents(core));

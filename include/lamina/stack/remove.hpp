@@ -101,6 +101,7 @@ public:
         if (id == entry_id::none || core.at(id).directory != nullptr || !core.in_upper(id))
             return {};
         LAMINA_CHECK(identify(core, id));
+        map_ = map_of_last_name(core, id);
         if (!core.at(id).is(fact::grouped))
             return {};
         link_group& group = *core.links.group_of(id);
@@ -115,10 +116,16 @@ public:
         if (index_name_)
             drop_index_if_last(core, *index_name_, difference_);
     }
+    // After the name is gone for good.
+    void drop_map(Core& core) {
+        if (!map_.empty())
+            detail::drop_map(core, map_);
+    }
 
 private:
     std::optional<std::string> index_name_;
     std::int64_t difference_ = 0;
+    std::string map_;  // of a file that is copied up block by block, if this was its last name
 };
 
 // Takes a visible object out of the view. Requires: for a directory, that its contents may go with it.
@@ -156,6 +163,7 @@ template <class Core>
     settle_removed(core, directory, id, below);
     LAMINA_CHECK(flush_names(core, core.upper_node(directory)));
     leaving.gone(core);
+    leaving.drop_map(core);
     discard_replaced(core);
     return {};
 }

@@ -85,6 +85,7 @@ public:
         settle_moved(leaves_whiteout);
         LAMINA_CHECK(flush());
         leaving_.gone(core_);
+        leaving_.drop_map(core_);
         if (aufs() && upper_whiteout_)
             drop_aufs_whiteout(core_, to_node(), to_);
         discard_replaced(core_);

@@ -39,6 +39,13 @@ template <class... Files>
     return std::visit([](auto& f) { return measure(f); }, file);
 }
 
+// Whether the data that a claim is about is to be measured. It is then used as a whole or not at all: never block by block,
+// where it would be read on without a digest of it being kept.
+[[nodiscard]] inline bool is_judged(policy const& rules, data_claim const& claim) noexcept {
+    return claim.topmost != no_layer && rules.verify != verification::off &&
+           (!claim.recorded.empty() || rules.verify == verification::require);
+}
+
 // Requires: `file` is the data that `claim` is about. Errors: eio in the data's layer where it is other data, or cannot
 // be measured and must be; eio in the half copy's layer where that must record a digest, and does not; what measuring
 // reports.

@@ -34,6 +34,7 @@ template <class Core, class Content>
     if ((core.in_upper(id) && from.nlink > 1) || e.is(fact::grouped))
         return false;
     LAMINA_CHECK(ensure_upper_directory(core, directory));
+    auto const map = map_of_last_name(core, id);
     file_copy_up<Core> copy(core, id, from, std::forward<Content>(content));
     LAMINA_CHECK(copy.open());
     lock.unlock();
@@ -41,10 +42,14 @@ template <class Core, class Content>
     lock.lock();
     if (e.is(fact::removed))
         return fail(errc::enoent);
+    if (copy.is_overtaken())
+        return false;
     if (done)
         done = copy.publish();
     if (!done)
         return unexpected(done.error().in_layer(0));
+    if (!map.empty())
+        drop_map(core, map);
     return true;
 }
 

@@ -42,6 +42,11 @@ inline constexpr std::string_view whiteout = "whiteout";
 inline constexpr std::string_view origin = "origin";
 inline constexpr std::string_view impure = "impure";
 
+// Not the kernel's: a file whose data is copied up block by block (`metacopy` holds `block_metacopy`, which the kernel
+// calls damaged, and so refuses), and which map it has.
+inline constexpr std::string_view block_map = "lamina";
+inline constexpr std::string_view block_metacopy = "lb1";
+
 inline constexpr std::string_view trusted_prefix = "trusted.overlay.";
 inline constexpr std::string_view user_prefix = "user.overlay.";
 

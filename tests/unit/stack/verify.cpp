@@ -177,12 +177,12 @@ TEST_CASE("[verify.4] a fill refuses other data and leaves the half copy as it w
     CHECK(after.mode == 0600);
     CHECK(after.mtime == before.mtime);
     CHECK(s.mark_of("swapped") == mark);
-    // All data is filled in before any of it is cut off.
-    CHECK(tree.resize("swapped", 0).error() == eio_of_data);
+    CHECK(tree.resize("swapped", 10).error() == eio_of_data);
     CHECK(s.mark_of("swapped") == mark);
-    tree.remove("swapped").value();
-    tree.write("swapped", "new").value();
-    CHECK(tree.read("swapped").value() == "new");
+    // Data of which nothing is left is not judged.
+    tree.resize("swapped", 0).value();
+    CHECK(tree.read("swapped").value().empty());
+    CHECK_FALSE(s.mark_of("swapped").has_value());
 
     tree.permissions("good", 0600).value();
     tree.append("good", "x").value();
@@ -330,4 +330,19 @@ TEST_CASE("[verify.10] a file that is written while it is opened is read as what
     std::string bytes(2000, '?');
     CHECK(file.read_at(std::as_writable_bytes(std::span(bytes)), 0).value() == 1001);
     CHECK(bytes.substr(0, 1001) == std::string(1000, 'g') + "!");
+}
+
+TEST_CASE("[verify.11] judged data is not copied up block by block") {
+    scene s;
+    auto rules = scene::rules(verification::automatic);
+    rules.blocks = block_copies::on;
+    rules.blocks_from = 1;
+    overlay tree{upper(s.upper), lower(s.image, data_only(measured::layer(s.blobs, s.seen))), rules};
+    CHECK(tree.append("swapped", "x").error() == eio_of_data);
+    tree.permissions("swapped", 0600).value();
+    CHECK(tree.append("swapped", "x").error() == eio_of_data);
+    tree.permissions("good", 0600).value();
+    tree.append("good", "x").value();
+    CHECK_FALSE(s.mark_of("good").has_value());
+    CHECK(tree.read("good").value() == std::string(1000, 'g') + "x");
 }

@@ -115,6 +115,12 @@ public:
         return inner().probe(scratch);
     }
 
+    [[nodiscard]] auto boot()
+        requires tells_boots<B>
+    {
+        return inner().boot();
+    }
+
     result<std::optional<attributes>> lookup(node directory, name_ref name) {
         return through({.what = primitive::lookup, .directory = directory, .name = name},
                        [this](call const& c) { return inner().lookup(c.directory, c.name); });
