@@ -21,6 +21,19 @@ namespace detail {
     return e == errc::exdev || e == errc::eopnotsupp || e == errc::einval || e == errc::enosys;
 }
 
+// Makes all of `to` a clone of `from`. False if this pair of files cannot.
+template <class To, class From>
+[[nodiscard]] result<bool> share_blocks(To& to, From& from) {
+    if constexpr (copies_from<To, From>) {
+        auto const cloned = to.clone_from(from);
+        if (cloned)
+            return true;
+        if (!is_refusal(cloned.error()))
+            return unexpected(cloned.error());
+    }
+    return false;
+}
+
 // Copies [offset, end), through the process only where the pair cannot do it without. Returns where the source ended,
 // if that was before `end`, else `end`.
 template <class From, class To>

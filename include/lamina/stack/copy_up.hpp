@@ -124,7 +124,7 @@ public:
 
     // Steps 2 to 7. Requires: no lock.
     [[nodiscard]] result<void> build() {
-        LAMINA_CHECK(judge_source());
+        LAMINA_CHECK(judge_source(core_.rules, claim_, source_, source_layer_, shell_, recorded_.recorded));
         if (!copy_)
             LAMINA_CHECK(make());
         LAMINA_CHECK(fill());
@@ -235,17 +235,6 @@ private:
         return std::make_shared<typename Core::file_variant>(*std::move(copy_));
     }
 
-    // Where a half copy must record something and there is nothing, the copy is a whole one.
-    [[nodiscard]] result<void> judge_source() {
-        if (source_)
-            LAMINA_CHECK(verify(core_.rules, claim_, *source_));
-        if (!shell_ || core_.rules.verify == verification::off)
-            return {};
-        LAMINA_TRY(recorded_.recorded, digest_to_record(claim_, source_, source_layer_));
-        shell_ = recorded_.recorded || core_.rules.verify != verification::require;
-        return {};
-    }
-
     // The lower object's handle; an object of the upper that is replaced hands its own on.
     [[nodiscard]] result<void> find_origin() {
         if (!core_.links.on)
@@ -344,18 +333,6 @@ private:
         return prepare_block_store(core_);
     }
 
-    // False if this pair of files cannot.
-    template <class To, class From>
-    [[nodiscard]] static result<bool> share_blocks(To& to, From& from) {
-        if constexpr (copies_from<To, From>) {
-            auto const cloned = to.clone_from(from);
-            if (cloned)
-                return true;
-            if (!is_refusal(cloned.error()))
-                return unexpected(cloned.error());
-        }
-        return false;
-    }
     [[nodiscard]] bool has_key(std::string_view key) const {
         return std::find(keys_.begin(), keys_.end(), key) != keys_.end();
     }

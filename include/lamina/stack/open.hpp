@@ -54,7 +54,8 @@ struct unverified_file {
 };
 // Requires: no lock.
 template <class Core>
-[[nodiscard]] result<overlay_file<Core>> verified(Core const& core, unverified_file<Core> opened) {
+[[nodiscard]] result<overlay_file<Core>> verified(Core const& core, result<unverified_file<Core>> found) {
+    LAMINA_TRY(auto opened, std::move(found));
     if (auto const sound = opened.file.verify(core.rules, opened.claim); !sound)
         return unexpected(sound.error().during(operation::open));
     return std::move(opened.file);

@@ -227,10 +227,8 @@ public:
                     !absent(known) && core_->at(known).is(fact::plain_data))
                     return detail::open_plain(*core_, known, flags);
         }
-        LAMINA_TRY(auto opened, reading(dir, operation::open, [&](entry_id parent) {
-            return detail::open_found(*core_, parent, name, flags);
-        }));
-        return detail::verified(*core_, std::move(opened));
+        auto const open_found = [&](entry_id parent) { return detail::open_found(*core_, parent, name, flags); };
+        return detail::verified(*core_, reading(dir, operation::open, open_found));
     }
 
     [[nodiscard]] result<std::string> read_symlink_at(node dir, name_ref name) {

@@ -101,4 +101,18 @@ template <class File>
     return measured;
 }
 
+// Before anything is made of the data in `source`: whether it is what it should be, and what a half copy of it is to
+// record. Where that must be something and there is nothing, `shell` becomes false: the copy is a whole one.
+template <class File>
+[[nodiscard]] result<void> judge_source(policy const& rules, data_claim const& claim, std::optional<File>& source,
+                                        layer_number layer, bool& shell, std::optional<digest>& recorded) {
+    if (source)
+        LAMINA_CHECK(verify(rules, claim, *source));
+    if (!shell || rules.verify == verification::off)
+        return {};
+    LAMINA_TRY(recorded, digest_to_record(claim, source, layer));
+    shell = recorded || rules.verify != verification::require;
+    return {};
+}
+
 }  // namespace lamina::detail
