@@ -59,17 +59,16 @@ class file_copy_up {
     using upper_file = file_of<upper_type>;
 
 public:
-    // Requires: tree lock, exclusive; a visible regular file of a lower. Marks the entry. At most `limit` bytes will be
-    // copied; a shell gets none, and the mark that its data lies below.
+    // Requires: tree lock, exclusive; a visible regular file, of a lower, or of the upper if its name alone shows it: then
+    // the copy takes its place. Marks the entry. At most `limit` bytes will be copied; a shell gets none, and the mark that
+    // its data lies below.
     file_copy_up(Core& core, entry_id id, attributes const& from, std::uint64_t limit, bool shell)
         : file_copy_up(core, id, from, limit, shell, temporary<Core>(core)) {}
-    // The same, but with `content` in place of the file's own, and a new modification time. The file may lie in the
-    // upper.
+    // The same, but with `content` in place of the file's own, and a new modification time.
     file_copy_up(Core& core, entry_id id, attributes const& from, std::string_view content)
         : file_copy_up(core, id, from, 0, false) {
         content_ = content;
         size_ = content.size();
-        replaces_ = core.in_upper(id);
     }
     // The same, of a file that is built already and becomes the copy.
     file_copy_up(Core& core, entry_id id, attributes const& from, built_file<Core>&& built)
@@ -77,7 +76,6 @@ public:
         built_ = true;
         content_.emplace();
         size_ = built.size;
-        replaces_ = core.in_upper(id);
     }
     file_copy_up(file_copy_up const&) = delete;
     file_copy_up& operator=(file_copy_up const&) = delete;
@@ -149,6 +147,10 @@ public:
         return is_to_be_flushed() ? copy_->sync(sync_kind::everything) : result<void>();
     }
 
+    // Whether what is to be replaced has changed since it was looked at: then the copy is not of it any more.
+    // Requires: tree lock, exclusive.
+    [[nodiscard]] bool is_overtaken() const noexcept { return replaces_ && core_.at(id_).version != seen_; }
+
     // Steps 8 and 9, at the name that the entry has by now. The copy, open for reading and writing, goes to `opened`,
     // unless other handles need it. Requires: tree lock, exclusive; the entry is not removed.
     [[nodiscard]] result<void> publish(std::optional<upper_file>* opened = nullptr) {
@@ -183,6 +185,8 @@ private:
     file_copy_up(Core& core, entry_id id, attributes const& from, std::uint64_t limit, bool shell, temporary<Core> copy)
         : core_(core), id_(id), from_(from), place_(core.where(id)), name_(core.at(id).name()),
           size_(std::min(from.size, limit)), shell_(shell), temporary_(std::move(copy)) {
+        replaces_ = core.in_upper(id);
+        seen_ = core.at(id).version;
         core_.layers.retain(place_.layer, place_.directory);
         core_.at(id_).set(fact::copying);
         if (core_.at(id_).is(fact::grouped) && !core_.in_upper(id_)) {
@@ -358,6 +362,7 @@ private:
     std::optional<std::string> origin_;
     link_group* group_ = nullptr;  // of a lower object of several names
     block_copy<Core> blocks_{core_};
+    std::uint32_t seen_ = 0;  // the entry's version
     bool replaces_ = false;  // the name is taken in the upper
     bool unnamed_ = false;
     bool built_ = false;  // outside, with its content
@@ -401,18 +406,24 @@ template <class Core>
     }
     if (core.in_upper(id)) {
         LAMINA_TRY(bool const begun, begin_blocks(core, id));
-        return begun ? result<void>() : fill_data(core, lock, id);
-    }
-    if (e.directory != nullptr)
-        return ensure_upper_directory(core, id);
-    LAMINA_CHECK(ensure_upper_directory(core, e.parent));
-    if (e.is(fact::indexed)) {
-        auto done = link_up(core, id);
-        return done ? done : result<void>(unexpected(done.error().in_layer(0)));
-    }
-    if (e.type != file_type::regular) {
-        auto done = copy_up_small(core, id);
-        return done ? done : result<void>(unexpected(done.error().in_layer(0)));
+        if (begun)
+            return {};
+        LAMINA_TRY(auto const shown, core.fetch_attributes(id));
+        // There is no one step that takes the mark from a shell and cuts it; to replace it by a cut copy is one.
+        if (limit >= shown.size || shown.nlink > 1 || e.is(fact::grouped))
+            return fill_data(core, lock, id);
+    } else {
+        if (e.directory != nullptr)
+            return ensure_upper_directory(core, id);
+        LAMINA_CHECK(ensure_upper_directory(core, e.parent));
+        if (e.is(fact::indexed)) {
+            auto done = link_up(core, id);
+            return done ? done : result<void>(unexpected(done.error().in_layer(0)));
+        }
+        if (e.type != file_type::regular) {
+            auto done = copy_up_small(core, id);
+            return done ? done : result<void>(unexpected(done.error().in_layer(0)));
+        }
     }
     LAMINA_TRY(auto const from, core.fetch_attributes(id));
     bool const shell = what == wanted::metadata && core.rules.metacopy == metacopies::on;
@@ -422,7 +433,7 @@ template <class Core>
         lock.unlock();
         built = copy.build();
         lock.lock();
-        if (e.is(fact::removed))
+        if (e.is(fact::removed) || copy.is_overtaken())
             return {};
     }
     if (built)

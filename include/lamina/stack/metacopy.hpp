@@ -5,8 +5,8 @@
 // Filling the shell, in this order: data in place, which nobody reads there while the mark stands; the attributes put
 // back that this has changed; a flush of both (durable.hpp); then the mark is removed, which is the step that counts;
 // last the redirect, which means nothing any more. A stop at any point before shows the lower's data, as before. All of
-// it is copied, also for a truncation that follows: there is no one step that takes the mark away and cuts the file. No
-// lock is held while data is copied: the entry is `copying`, as in copy_up.hpp.
+// it is copied: there is no one step that takes the mark away and cuts the file, so for a truncation copy_up.hpp replaces the
+// shell where it can. No lock is held while data is copied: the entry is `copying`, as there.
 #pragma once
 
 #include <algorithm>

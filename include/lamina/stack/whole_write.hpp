@@ -42,6 +42,8 @@ template <class Core, class Content>
     lock.lock();
     if (e.is(fact::removed))
         return fail(errc::enoent);
+    if (copy.is_overtaken())
+        return false;
     if (done)
         done = copy.publish();
     if (!done)

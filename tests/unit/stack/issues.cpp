@@ -205,3 +205,23 @@ TEST_CASE("[stack_issue.11] filling a half copy gives nobody the bits that writi
     CHECK(code(scratch.get_xattr("f", "trusted.overlay.metacopy")) == errc::enodata);
     CHECK(scratch.read("f").value() == "0123456789");
 }
+
+TEST_CASE("[stack_issue.12] a half copy that is cut takes no more data than is left") {
+    memory_tree lower_tree, scratch;
+    lower_tree.write("f", std::string(1 << 20, 'x')).value();
+    lower_tree.write("g", std::string(1 << 20, 'y')).value();
+    overlay root{upper(scratch), lower(lower_tree), with_half_copies()};
+    root.permissions("f", 0640).value();
+    root.permissions("g", 0600).value();
+    auto const number = root.status("f").value().id.inode;
+    auto early = root.open("f", open_flags::read).value();
+    root.resize("f", 10).value();
+    { auto file = root.open("g", open_flags::write | open_flags::truncate).value(); }
+    CHECK(scratch.read("f").value() == "xxxxxxxxxx");
+    CHECK(scratch.status("f").value().blocks <= 16);
+    CHECK(scratch.read("g").value().empty());
+    CHECK(root.status("f").value().mode == 0640);
+    CHECK(root.status("f").value().id.inode == number);
+    CHECK(early.status().value().size == 10);
+    CHECK(code(scratch.get_xattr("f", "trusted.overlay.metacopy")) == errc::enodata);
+}
