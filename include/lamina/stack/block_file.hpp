@@ -5,12 +5,13 @@
 // limit begins as the lower file's size and falls with every cut, so what a file grows by later is the upper's.
 //
 // Order of effects, and why:
-//   write into a block not owned   the whole block goes into the upper, the new bytes among the lower's; then its bit is
-//                                  set. A stop or a failure before that leaves the old bytes.
+//   write into a block not owned   the whole block goes into the upper, the new bytes among the lower's; then its bit
+//                                  is set. A stop or a failure before that leaves the old bytes.
 //   checkpoint                     the upper's data is flushed, then the bits become hard
 //   cut                            one call on the upper: a file that is shorter than its limit has that limit. Before
 //                                  it may grow again the limit is written, for then its size does not tell any more;
-//                                  and before that the cut is flushed: the new limit would be a lie about the uncut file.
+//                                  and before that the cut is flushed: the new limit would be a lie about a file
+//                                  that is not cut.
 //
 // Concurrency: `guard` is held shared by readers, by writers into owned blocks and by appenders; exclusive by whoever
 // changes the map, the limit or the files. `checkpoint` is taken before `guard`; a flush holds nothing but it.

@@ -100,7 +100,7 @@ public:
         // One call tells what is to be copied and, where it is not known yet, whether the data lies elsewhere.
         LAMINA_TRY(keys_, core_.layers.list_xattrs(place_.layer, place_.directory, name_));
         auto const style = core_.layers.style(place_.layer);
-        if (!core_.at(id_).is(fact::plain_data))
+        if (!core_.at(id_).is(fact::plain_data) && !core_.at(id_).is(fact::blocks))
             LAMINA_CHECK(settle_data(core_, id_, style.format == whiteout_format::kernel &&
                                                      has_key(mark::key(style.space, mark::metacopy))));
         LAMINA_CHECK(find_origin());
