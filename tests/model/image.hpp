@@ -45,6 +45,7 @@ enum class detail : std::uint8_t { what_counts, everything };
 
 struct image {
     std::map<std::string, object> objects;  // by path; the root is ""
+    std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> numbers;  // device and inode, by path
     std::vector<std::string> contradictions;
 };
 
@@ -97,6 +98,7 @@ public:
         for (auto const& [id, paths] : paths_)
             if (paths.size() > 1 && paths.size() > seen_.objects.at(paths.front()).nlink)
                 complain(paths.back(), "has the number of " + in_quotes(paths.front()));
+        seen_.numbers = std::move(ids_);
         return std::move(seen_);
     }
 

@@ -1,11 +1,19 @@
 // The same script on an overlay that the kernel has mounted and on ours, over the same lowers, each with an upper of its own.
 //
-// After every step the outcomes agree; every few steps so does all that the trees show. Now and then both are closed, opened
-// again, and at random the two exchange their uppers and go on: what the one wrote the other must read, and change further. At
-// the end each shows what the other's upper holds, and the lowers are as they were.
+// After every step the outcomes agree; every few steps so does all that the trees show, and what `changes()` says of ours leads
+// from the lowers to what the kernel shows. Now and then both are closed, opened again, and at random the two exchange their
+// uppers and go on: what the one wrote the other must read, and change further. At the end each shows what the other's upper
+// holds, and the lowers are as they were.
+//
+// With an index, inode numbers are compared too: an object that comes from a lower has the number that it has there, for the
+// kernel and for ours, whatever became of it; and what has no origin keeps the number that it has in its upper, whoever opens
+// that.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,6 +48,7 @@ using model::step;
 //                                                       compared there
 //   a rename of one such name onto the other is estale  for the same reason; ours is as POSIX has it: success, and nothing
 //                                                       changes, which the next comparison sees
+//   the root's inode number                             the kernel's is the upper's, ours the topmost lower's; not compared
 [[nodiscard]] inline bool is_known(std::string const& contradiction) {
     return contradiction.ends_with("is listed under another number");
 }
@@ -56,14 +65,16 @@ class comparison {
 
 public:
     comparison(model::shared_trees const& lowers, lamina::memory_tree& root, std::uint64_t seed, model::wishes const& may,
-               care how)
-        : writer_(seed, may), how_(how) {
+               care how, std::string const& where)
+        : place_(where), writer_(seed, may), how_(how) {
         auto outside = place_.open();
         for (std::size_t i = 0; i < lowers.size(); ++i) {
             std::string const name = "lower" + std::to_string(i);
             lamina::copy_tree(*lowers[i], "/", outside, lamina::path::parse(name).value()).value();
             lower_paths_.push_back(place_ / name);
             lowers_.push_back(posix_directory::open(lower_paths_.back()).value());
+            for (auto const& [path, id] : model::photograph(lowers_.back()).numbers)
+                lower_numbers_.insert(id.second);
         }
         for (auto const name : {"a.upper", "a.work", "b.upper", "b.work", "mounted"})
             outside.create_directory(lamina::path::parse(name).value()).value();
@@ -101,9 +112,7 @@ public:
         }
         if (auto wrong = compare("at the end"))
             return failure{std::move(*wrong), steps.size(), {}};
-        std::swap(kernels_, ours_);
-        reopen();
-        if (auto wrong = compare("each over the other's upper"))
+        if (auto wrong = reopen(true))
             return failure{std::move(*wrong), steps.size(), {}};
         return std::nullopt;
     }
@@ -127,18 +136,31 @@ private:
         stack_.emplace(lamina::upper(*upper_, *work_), lamina::lower(lowers_), Configuration::rules());
         our_hand_.emplace(*stack_);
     }
-    void reopen() {
+    // Both are closed and opened again, over the other's upper if so told, and show the same as before.
+    [[nodiscard]] std::optional<std::string> reopen(bool exchange) {
+        if (auto wrong = compare("before both are opened again"))
+            return wrong;
+        auto before = std::pair(kernels_numbers_, our_numbers_);
         close();
+        if (exchange) {
+            std::swap(kernels_, ours_);
+            std::swap(before.first, before.second);
+        }
         open();
+        std::string const when = exchange ? "each over the other's upper" : "opened again";
+        if (auto wrong = compare(when))
+            return wrong;
+        if constexpr (Configuration::keeps_numbers) {
+            if (auto wrong = compare_numbers(before.first, kernels_numbers_, when + ", the kernel"))
+                return wrong;
+            return compare_numbers(before.second, our_numbers_, when + ", ours");
+        }
+        return std::nullopt;
     }
 
     [[nodiscard]] std::optional<std::string> play_one(step const& s) {
-        if (s.what == op::reopen) {
-            if (s.m % 2 == 0)
-                std::swap(kernels_, ours_);
-            reopen();
-            return std::nullopt;
-        }
+        if (s.what == op::reopen)
+            return reopen(s.m % 2 == 0);
         auto const wanted = kernel_hand_->perform(s);
         auto const found = our_hand_->perform(s);
         if (found == wanted) {
@@ -173,9 +195,15 @@ private:
             for (auto* const seen : {&now, &ours})
                 for (auto& [path, object] : seen->objects)
                     object.first_name.clear();
-        auto const wrong = model::differences(now, ours);
+        auto wrong = model::differences(now, ours);
+        if (wrong.empty())
+            wrong = judge_changes(now);
         if (wrong.empty()) {
+            kernels_numbers_ = inodes(now);
+            our_numbers_ = inodes(ours);
             writer_.look_at(now);
+            if constexpr (Configuration::keeps_numbers)
+                return compare_numbers(from_lowers(kernels_numbers_), from_lowers(our_numbers_), when + ", ours");
             return std::nullopt;
         }
         std::string text = when + ", wanted as the kernel shows it:";
@@ -184,9 +212,50 @@ private:
         return text;
     }
 
+    // What is wrong with what ours says has changed since the beginning.
+    [[nodiscard]] std::vector<std::string> judge_changes(model::image const& now) {
+        if (!begun_with_)
+            begun_with_ = now;
+        auto const said = stack_->changes();
+        if (!said)
+            return {"changes() failed: " + to_string(said.error())};
+        auto wrong = model::judge_changes(*begun_with_, now, *said);
+        if (!wrong.empty())
+            for (auto const& change : *said)
+                wrong.push_back("said: " + to_string(change));
+        return wrong;
+    }
+
+    using inode_map = std::map<std::string, std::uint64_t>;  // by path
+    [[nodiscard]] static inode_map inodes(model::image const& seen) {
+        inode_map numbers;
+        for (auto const& [path, id] : seen.numbers)
+            if (!path.empty())
+                numbers.emplace(path, id.second);
+        return numbers;
+    }
+    // Zero for the numbers that are none of a lower's: the two uppers have them from their file system, each its own.
+    [[nodiscard]] inode_map from_lowers(inode_map numbers) const {
+        for (auto& [path, number] : numbers)
+            if (!lower_numbers_.contains(number))
+                number = 0;
+        return numbers;
+    }
+    [[nodiscard]] static std::optional<std::string> compare_numbers(inode_map const& wanted, inode_map const& found,
+                                                                    std::string const& when) {
+        for (auto const& [path, number] : wanted)
+            if (auto const there = found.find(path); there == found.end() || there->second != number)
+                return when + " shows another inode number: " + model::in_quotes(path) + ", wanted " + std::to_string(number) +
+                       ", found " + (there == found.end() ? "nothing" : std::to_string(there->second));
+        return std::nullopt;
+    }
+
     model::scratch place_;
     std::vector<std::string> lower_paths_;
     std::vector<posix_directory> lowers_;
+    std::set<std::uint64_t> lower_numbers_;
+    inode_map kernels_numbers_, our_numbers_;  // as of the last comparison
+    std::optional<model::image> begun_with_;
     pair kernels_, ours_;
     model::script_writer writer_;
     care how_;
@@ -206,19 +275,27 @@ private:
 //     static lamina::policy rules();
 //     static std::string mount_options();
 //     static constexpr bool kernel_numbers_links;   see the table above
+//     static constexpr bool keeps_numbers;          with an index
+// `where` is a directory on the file system of all layers.
 template <class Configuration>
-[[nodiscard]] std::optional<failure> play(model::script& s, std::uint64_t seed, std::size_t wanted, care how) {
+[[nodiscard]] std::optional<failure> play(model::script& s, std::uint64_t seed, std::size_t wanted, care how,
+                                          std::string const& where) {
     lamina::memory_tree root;
     model::shared_trees lowers;
     auto const may = Configuration::may();
     s.lowers.resize(Configuration::lowers);
     if (auto failed = model::make_lowers(s, seed, wanted, care::now_and_then, may, Configuration::layer_rules(), root, lowers))
         return failed;
-    comparison<Configuration> both(lowers, root, seed * 100, may, how);
+    comparison<Configuration> both(lowers, root, seed * 100, may, how, where);
     auto const before = both.lower_images();
     auto failed = both.play(s.main, wanted);
     both.close();
     return failed ? failed : model::judge_lowers(before, both.lower_images(), s.main.size());
+}
+// Where TMPDIR says.
+template <class Configuration>
+[[nodiscard]] std::optional<failure> play(model::script& s, std::uint64_t seed, std::size_t wanted, care how) {
+    return play<Configuration>(s, seed, wanted, how, model::scratch::usual_place());
 }
 
 }  // namespace oracle

@@ -6,6 +6,7 @@ namespace {
 struct plain {
     static constexpr std::size_t lowers = 3;
     static constexpr bool kernel_numbers_links = true;
+    static constexpr bool keeps_numbers = false;
     static model::wishes may() {
         model::wishes all;
         all.capabilities = false;  // the kernel looks into the value

@@ -14,6 +14,7 @@ namespace {
 struct without_privilege {
     static constexpr std::size_t lowers = 3;
     static constexpr bool kernel_numbers_links = false;
+    static constexpr bool keeps_numbers = false;
     static model::wishes may() {
         model::wishes all;
         all.owners = all.devices = all.trusted_xattrs = all.capabilities = false;
