@@ -41,6 +41,30 @@ policy with_half_copies() {
     return rules;
 }
 
+// As xfs does it: directories that come to another parent by an exchange have been modified.
+struct touches_exchanged {
+    static constexpr bool wraps_files = false;
+    static constexpr bool names_files = false;
+    template <class Target, class F>
+    auto around(Target& tree, call const& c, F& perform) -> lamina::detail::answer_of<F> {
+        auto answer = perform(c);
+        if constexpr (requires { tree.set_times_at(c.directory, c.name, time_change::touch()); }) {
+            if (answer && c.what == primitive::rename_at && has(c.renaming, rename_flags::exchange) &&
+                c.directory != c.to_directory) {
+                tree.set_times_at(c.directory, c.name, time_change::touch()).value();
+                tree.set_times_at(c.to_directory, c.to_name, time_change::touch()).value();
+            }
+        }
+        return answer;
+    }
+};
+class as_xfs : public forwarding<as_xfs, held<memory_tree&>, touches_exchanged> {
+    using base = forwarding<as_xfs, held<memory_tree&>, touches_exchanged>;
+
+public:
+    explicit as_xfs(memory_tree& tree) : base(held<memory_tree&>(tree), touches_exchanged{}) {}
+};
+
 }  // namespace
 
 TEST_CASE("[stack_issue.1] a lower file that is cut by its copy-up is modified") {
@@ -224,4 +248,24 @@ TEST_CASE("[stack_issue.12] a half copy that is cut takes no more data than is l
     CHECK(root.status("f").value().id.inode == number);
     CHECK(early.status().value().size == 10);
     CHECK(code(scratch.get_xattr("f", "trusted.overlay.metacopy")) == errc::enodata);
+}
+
+TEST_CASE("[stack_issue.13] a renamed directory keeps its times where the upper's exchange moves them") {
+    memory_tree lower_tree = small_lower(), scratch;
+    lower_tree.create_directory("other").value();
+    lower_tree.write("other/gone", "").value();
+    as_xfs tree(scratch);
+    overlay root{upper(tree), lower(lower_tree)};
+    root.rename("d", "other/new").value();
+    CHECK(root.status("other/new").value().mtime == long_ago);
+    // Over a whiteout, from below and from the upper alone.
+    root.remove("other/gone").value();
+    root.rename("other/new", "back").value();
+    root.rename("back", "other/gone").value();
+    CHECK(root.status("other/gone").value().mtime == long_ago);
+    root.remove("f").value();
+    root.create_directory("other/own").value();
+    root.times("other/own", time_change::both(long_ago, long_ago)).value();
+    root.rename("other/own", "f").value();
+    CHECK(root.status("f").value().mtime == long_ago);
 }
