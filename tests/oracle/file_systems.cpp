@@ -6,9 +6,10 @@
 namespace {
 
 struct everything_on {
-    static constexpr std::size_t lowers = 3;
+    static constexpr std::size_t lowers = 1;
     static constexpr bool kernel_numbers_links = true;
     static constexpr bool keeps_numbers = true;
+    static constexpr auto looks_at = model::detail::access_times;
     static model::wishes may() {
         auto all = model::with_lower_links();
         all.capabilities = false;  // the kernel looks into the value
@@ -50,6 +51,8 @@ void compare_on(oracle::file_system const& kind) {
         return;
     }
     model::play_scripts(120, 4, [&](model::script& s, std::uint64_t seed, std::size_t wanted, model::care how) {
+        static constexpr std::size_t lowers[] = {1, 2, 3, 7};
+        s.lowers.resize(lowers[seed % std::size(lowers)]);
         return oracle::play<Configuration>(s, seed, wanted, how, there.path());
     });
 }

@@ -15,6 +15,7 @@ struct without_privilege {
     static constexpr std::size_t lowers = 3;
     static constexpr bool kernel_numbers_links = false;
     static constexpr bool keeps_numbers = false;
+    static constexpr auto looks_at = model::detail::what_counts;
     static model::wishes may() {
         model::wishes all;
         all.owners = all.devices = all.trusted_xattrs = all.capabilities = false;
