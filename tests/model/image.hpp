@@ -40,7 +40,8 @@ struct object {
     friend bool operator==(object const&, object const&) = default;
 };
 
-// `everything` is for a tree that nobody may change; `access_times`, where nothing moves them, adds those that were set.
+// `everything` is for a tree that nobody may change; `access_times`, where nothing moves them, adds those that were
+// set.
 enum class detail : std::uint8_t { what_counts, access_times, everything };
 
 struct image {

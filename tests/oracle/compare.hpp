@@ -1,13 +1,13 @@
 // The same script on an overlay that the kernel has mounted and on ours, over the same lowers, each with an upper of its own.
 //
-// After every step the outcomes agree; every few steps so does all that the trees show, and what `changes()` says of ours leads
-// from the lowers to what the kernel shows. Now and then both are closed, opened again, and at random the two exchange their
-// uppers and go on: what the one wrote the other must read, and change further. At the end each shows what the other's upper
-// holds, and the lowers are as they were.
+// After every step the outcomes agree; every few steps so does all that the trees show, and what `changes()` says of
+// ours leads from the lowers to what the kernel shows. Now and then both are closed, opened again, and at random the
+// two exchange their uppers and go on: what the one wrote the other must read, and change further. At the end each
+// shows what the other's upper holds, and the lowers are as they were.
 //
-// With an index, inode numbers are compared too: an object that comes from a lower has the number that it has there, for the
-// kernel and for ours, whatever became of it; and what has no origin keeps the number that it has in its upper, whoever opens
-// that.
+// With an index, inode numbers are compared too: an object that comes from a lower has the number that it has there,
+// for the kernel and for ours, whatever became of it; and what has no origin keeps the number that it has in its upper,
+// whoever opens that.
 #pragma once
 
 #include <algorithm>
@@ -42,8 +42,8 @@ using model::step;
 //   number than stat                                   is marked `impure`; not looked at
 //   a rename that the upper's file system refuses      a quirk of ext4, which has begun to write the whiteout by then; ours is
 //   at last moves the times of the old directory       touched too
-//   a directory that is renamed onto a whiteout looks   xfs moves times when two names are exchanged, which is how the kernel
-//   modified                                            does it; ours puts them back; ours is touched too
+//   a directory that is renamed onto a whiteout looks   xfs moves times when two names are exchanged, which is how
+//   modified                                            the kernel does it; ours puts them back; ours is touched too
 //   a half copy that is opened to be written, and not   the kernel fills in the data in place and does not put the times back;
 //   changed, has a new modification time               ours is touched too
 //   hard links of what was copied up have one link      with metacopy=on or userxattr the kernel keeps the lower's number for the
@@ -51,9 +51,12 @@ using model::step;
 //                                                       compared there
 //   a rename of one such name onto the other is estale  for the same reason; ours is as POSIX has it: success, and nothing
 //                                                       changes, which the next comparison sees
-//   a rename onto a directory that is not empty is       what xfs says of directories of its own, and POSIX leaves open; ours is
-//   eexist                                              enotempty everywhere
-//   the root's inode number                             the kernel's is the upper's, ours the topmost lower's; not compared
+//   a rename onto a directory that is not empty is      what xfs says of directories of its own, and POSIX leaves
+//   eexist                                              open; ours is enotempty everywhere
+//   the root's inode number                             the kernel's is the upper's, ours the topmost lower's; not
+//                                                       compared
+//   an object that nothing has changed is in the one    whether an operation that failed, or changed nothing, copies
+//   upper and not in the other                          up; what changes() says is modified is judged by itself only
 [[nodiscard]] inline bool is_known(std::string const& contradiction) {
     return contradiction.ends_with("is listed under another number");
 }
@@ -250,8 +253,8 @@ private:
         return wrong;
     }
 
-    // What has come and gone, as the upper has it that ours lies on. What has only been modified is left out: whether an operation
-    // that failed, or changed nothing, has copied its object up is no business of either's.
+    // What has come and gone, as the upper has it that ours lies on: the same for both uppers. Not so what is modified,
+    // see the table above.
     [[nodiscard]] std::vector<lamina::change> comings_and_goings() {
         auto said = stack_->changes().value();
         std::erase_if(said, [](auto const& change) { return change.what == lamina::change::kind::modified; });
@@ -277,8 +280,9 @@ private:
                                                                     std::string const& when) {
         for (auto const& [path, number] : wanted)
             if (auto const there = found.find(path); there == found.end() || there->second != number)
-                return when + " shows another inode number: " + model::in_quotes(path) + ", wanted " + std::to_string(number) +
-                       ", found " + (there == found.end() ? "nothing" : std::to_string(there->second));
+                return when + " shows another inode number: " + model::in_quotes(path) + ", wanted " +
+                       std::to_string(number) + ", found " +
+                       (there == found.end() ? "nothing" : std::to_string(there->second));
         return std::nullopt;
     }
 

@@ -1,5 +1,5 @@
-// Ours against the kernel's with all that it keeps (redirects, index, half copies), on each of the file systems that uppers
-// usually lie on.
+// Ours against the kernel's with all that it keeps (redirects, index, half copies), on each of the file systems that
+// uppers usually lie on.
 #include "oracle/compare.hpp"
 #include "oracle/loop_image.hpp"
 

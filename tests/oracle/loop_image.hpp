@@ -1,8 +1,9 @@
-// A file system of a kind that the test chooses, mounted for as long as the object lives: in an image behind a loop device, or
-// tmpfs.
+// A file system of a kind that the test chooses, mounted for as long as the object lives: in an image behind a loop
+// device, or tmpfs.
 //
-// The image lies in memory and never has a name, and the loop device frees itself with its last user. Within a mount namespace of
-// the test's own (private_mounts in kernel_mount.hpp) that leaves nothing behind, whatever becomes of the test.
+// The image lies in memory and never has a name, and the loop device frees itself with its last user. Within a mount
+// namespace of the test's own (private_mounts in kernel_mount.hpp) that leaves nothing mounted, whatever becomes of the
+// test. In memory also because every unmount flushes, for which a disk would take most of the time.
 #pragma once
 
 #include <fcntl.h>
@@ -27,7 +28,9 @@ struct file_system {
     std::vector<std::string> make;  // the program, and what it takes before the device; nothing for tmpfs
 };
 
-[[nodiscard]] inline file_system ext4() { return {"ext4", {"mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,nodiscard"}}; }
+[[nodiscard]] inline file_system ext4() {
+    return {"ext4", {"mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,nodiscard"}};
+}
 [[nodiscard]] inline file_system xfs() { return {"xfs", {"mkfs.xfs", "-q", "-f", "-K", "-m", "reflink=1"}}; }
 [[nodiscard]] inline file_system btrfs() { return {"btrfs", {"mkfs.btrfs", "-q", "-f", "-K"}}; }
 [[nodiscard]] inline file_system tmpfs() { return {"tmpfs", {}}; }

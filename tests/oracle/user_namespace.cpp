@@ -1,6 +1,6 @@
 // Ours against the kernel's without privilege: marks in user.overlay, no redirects, in a user namespace. The kernel's mount needs
-// such a namespace, and a process cannot leave one, so all of it happens in a child process. Where root runs the test, also on
-// file systems of its own.
+// such a namespace, and a process cannot leave one, so all of it happens in a child process. Where root runs the test,
+// also on file systems of its own.
 #include <grp.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -51,9 +51,10 @@ std::string run_in_namespace(std::string const& where, int seconds) {
     if (auto const why = oracle::private_user_mounts(); !why.empty())
         return "skipped: " + why;
     try {
-        return model::find_failure(120, seconds, [&](model::script& s, std::uint64_t seed, std::size_t wanted, model::care how) {
+        auto const play_it = [&](model::script& s, std::uint64_t seed, std::size_t wanted, model::care how) {
             return oracle::play<without_privilege>(s, seed, wanted, how, where);
-        });
+        };
+        return model::find_failure(120, seconds, play_it);
     } catch (std::exception const& e) {
         return e.what();
     }

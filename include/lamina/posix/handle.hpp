@@ -56,8 +56,8 @@ struct bare_handle {
     return found;
 }
 
-// The UUID that the kernel writes for a file system into an overlay's marks. btrfs has one and does not tell it when asked as
-// the others are (Linux 6.18), only when asked in its own way. Errors: eopnotsupp.
+// The UUID that the kernel writes for a file system into an overlay's marks. btrfs has one and does not tell it when
+// asked as the others are (Linux 6.18), only when asked in its own way. Errors: eopnotsupp.
 [[nodiscard]] inline result<std::array<unsigned char, 16>> file_system_uuid(int directory) {
     struct {
         unsigned char size;
