@@ -57,6 +57,7 @@ struct wishes {
     bool wh_names = true;      // `.wh.x` as an ordinary name
     bool handles = true;
     bool copies = true;
+    bool acls = false;         // ACLs that act
     unsigned reopenings = 2;   // among some two hundred steps
     std::size_t objects = 60;  // beyond about so many, more is removed than made
 };
@@ -90,6 +91,8 @@ public:
             keys_.push_back("security.capability");
         if (may.trusted_xattrs)
             keys_.push_back("trusted.t");
+        if (may.acls)
+            keys_.insert(keys_.end(), {std::string(lamina::xattr::acl_access), std::string(lamina::xattr::acl_default)});
         if (may.marks) {
             keys_.push_back("user.overlay.opaque");
             if (may.trusted_xattrs)

@@ -53,6 +53,8 @@ using model::step;
 //                                                       changes, which the next comparison sees
 //   a rename onto a directory that is not empty is      what xfs says of directories of its own, and POSIX leaves
 //   eexist                                              open; ours is enotempty everywhere
+//   a default ACL is removed from a file: success       no file has one; ours is enodata while the file is in a lower, and
+//                                                       what the upper's file system says afterwards
 //   the root's inode number                             the kernel's is the upper's, ours the topmost lower's; not
 //                                                       compared
 //   an object that nothing has changed is in the one    whether an operation that failed, or changed nothing, copies
@@ -81,6 +83,8 @@ public:
             lamina::copy_tree(*lowers[i], "/", outside, lamina::path::parse(name).value()).value();
             lower_paths_.push_back(place_ / name);
             lowers_.push_back(posix_directory::open(lower_paths_.back()).value());
+            if (may.acls)
+                give_acls(lowers_.back(), seed + i);
             for (auto const& [path, id] : model::photograph(lowers_.back()).numbers)
                 lower_numbers_.insert(id.second);
         }
@@ -135,6 +139,23 @@ public:
     }
 
 private:
+    // To some of what lies in a lower; chosen by name, so that a script that is cut down keeps them.
+    static void give_acls(posix_directory& tree, std::uint64_t seed) {
+        for (auto const& [path, o] : model::photograph(tree).objects) {
+            bool const directory = o.type == lamina::file_type::directory;
+            if (path.empty() || (!directory && o.type != lamina::file_type::regular))
+                continue;
+            auto mixed = seed;
+            for (char const c : path)
+                mixed = mixed * 31 + static_cast<unsigned char>(c);
+            model::random_source random(mixed);
+            for (auto const key : {lamina::xattr::acl_access, lamina::xattr::acl_default})
+                if (random.one_in(4) && (directory || key == lamina::xattr::acl_access))
+                    tree.set_xattr(lamina::path::parse(path).value(), key, model::acl_for(random.next() % 1'000'000 * 8 + 1))
+                        .value();
+        }
+    }
+
     void open() {
         mount_.emplace(lower_paths_, kernels_.upper, kernels_.work, place_ / "mounted", Configuration::mount_options());
         kernel_.emplace(posix_directory::open(place_ / "mounted").value());
@@ -196,6 +217,8 @@ private:
     }
     [[nodiscard]] static bool is_known(step const& s, lamina::errc kernels, lamina::errc ours) {
         using lamina::errc;
+        if (s.what == op::remove_xattr)
+            return kernels == errc::ok && ours == errc::enodata && s.b == lamina::xattr::acl_default;
         if (s.what != op::rename)
             return false;
         return (kernels == errc::eexist && ours == errc::enotempty) ||
@@ -321,7 +344,10 @@ template <class Configuration>
     model::shared_trees lowers;
     auto const may = Configuration::may();
     s.lowers.resize(std::max(s.lowers.size(), Configuration::lowers));
-    if (auto failed = model::make_lowers(s, seed, wanted, care::now_and_then, may, Configuration::layer_rules(), root, lowers))
+    auto for_lowers = may;
+    for_lowers.acls = false;  // they are made in memory
+    if (auto failed = model::make_lowers(s, seed, wanted, care::now_and_then, for_lowers, Configuration::layer_rules(), root,
+                                         lowers))
         return failed;
     comparison<Configuration> both(lowers, root, seed * 100, may, how, where);
     auto const before = both.lower_images();

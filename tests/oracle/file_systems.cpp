@@ -14,6 +14,7 @@ struct everything_on {
         auto all = model::with_lower_links();
         all.capabilities = false;  // the kernel looks into the value
         all.reopenings = 6;
+        all.acls = true;
         return all;
     }
     static lamina::policy layer_rules() {

@@ -205,7 +205,7 @@ template <class Core>
             LAMINA_CHECK(mark_impure(core, to_dir));
         return core.layers.upper().link_at(source.directory, source.name, at, as);
     };
-    LAMINA_TRY(entry_id const made, create_in(core, to_dir, to, original.type, make, origin_of_object::elsewhere));
+    LAMINA_TRY(entry_id const made, create_in(core, to_dir, to, original.type, 0, make, origin_of_object::elsewhere));
     // One object, one number, under both names.
     original.forget_attributes();
     entry& alias = core.at(made);

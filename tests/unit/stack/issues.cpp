@@ -269,3 +269,34 @@ TEST_CASE("[stack_issue.13] a renamed directory keeps its times where the upper'
     root.rename("other/own", "f").value();
     CHECK(root.status("f").value().mtime == long_ago);
 }
+
+TEST_CASE("[stack_issue.13] where a default ACL decides, the umask does not, over a whiteout either") {
+    memory_options masked;
+    masked.umask = 022;
+    memory_tree lower_tree, scratch(masked);
+    lower_tree.create_directory("d").value();
+    lower_tree.write("d/file", "").value();
+    lower_tree.create_directory("d/directory").value();
+    // Everything to the owner, the group and others, but 1 to others.
+    std::string const acl("\x02\0\0\0\x01\0\7\0\xff\xff\xff\xff\x04\0\7\0\xff\xff\xff\xff\x20\0\6\0\xff\xff\xff\xff", 28);
+    lower_tree.set_xattr("d", xattr::acl_default, acl).value();
+    for (auto const durable : {durability::none, durability::ordered}) {
+        policy rules;
+        rules.durable = durable;
+        overlay root{upper(scratch), lower(lower_tree), rules};
+        root.remove("d/file").value();
+        root.remove("d/directory").value();
+        root.write("d/file", "text").value();
+        CHECK(root.status("d/file").value().mode == 0666);
+        root.create_directory("d/directory", 0777).value();
+        CHECK(root.status("d/directory").value().mode == 0776);
+        root.remove("d/file").value();
+        root.create_node("d/file", file_type::fifo, 0622).value();
+        CHECK(root.status("d/file").value().mode == 0622);
+        root.remove("d/file").value();
+        auto batch = root.batch();
+        batch.write("d/file", "text", 0660).value();
+        batch.commit().value();
+        CHECK(root.status("d/file").value().mode == 0660);
+    }
+}
