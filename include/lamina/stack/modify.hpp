@@ -149,7 +149,8 @@ template <class Core>
     LAMINA_TRY(auto const stored, mark::escape(core.layers.style(0).space, key));
     auto const judge = [&](entry_id id) -> result<void> {
         LAMINA_CHECK(judge_xattr_holder(core.at(id).type, key));
-        if (flags == xattr_flags::none || core.in_upper(id))
+        // Linux sets an ACL whatever the flags say, so the upper's answer counts.
+        if (flags == xattr_flags::none || core.in_upper(id) || key == xattr::acl_access || key == xattr::acl_default)
             return {};
         LAMINA_TRY(auto const place, where_to_read(core, directory, name));
         LAMINA_TRY(auto const known, core.layers.get_xattr(place.layer, place.directory, place.name, stored));

@@ -58,6 +58,24 @@ struct touches_exchanged {
         return answer;
     }
 };
+// As Linux does it: flags mean nothing for an ACL.
+struct sets_acls {
+    static constexpr bool wraps_files = false;
+    static constexpr bool names_files = false;
+    template <class Target, class F>
+    auto around(Target&, call const& c, F& perform) -> lamina::detail::answer_of<F> {
+        call plain = c;
+        if (c.key == xattr::acl_access)
+            plain.setting = xattr_flags::none;
+        return perform(plain);
+    }
+};
+class as_linux : public forwarding<as_linux, held<memory_tree&>, sets_acls> {
+    using base = forwarding<as_linux, held<memory_tree&>, sets_acls>;
+
+public:
+    explicit as_linux(memory_tree& tree) : base(held<memory_tree&>(tree), sets_acls{}) {}
+};
 class as_xfs : public forwarding<as_xfs, held<memory_tree&>, touches_exchanged> {
     using base = forwarding<as_xfs, held<memory_tree&>, touches_exchanged>;
 
@@ -299,4 +317,13 @@ TEST_CASE("[stack_issue.13] where a default ACL decides, the umask does not, ove
         batch.commit().value();
         CHECK(root.status("d/file").value().mode == 0660);
     }
+}
+
+TEST_CASE("[stack_issue.14] what flags mean for an ACL is the upper's to say") {
+    memory_tree lower_tree = small_lower(), scratch;
+    as_linux tree(scratch);
+    overlay root{upper(tree), lower(lower_tree), with_half_copies()};
+    CHECK(code(root.set_xattr("f", "user.k", "v", xattr_flags::replace)) == errc::enodata);
+    CHECK(code(root.set_xattr("f", xattr::acl_access, "v", xattr_flags::replace)) == errc::ok);
+    CHECK(root.get_xattr("f", xattr::acl_access).value() == "v");
 }
