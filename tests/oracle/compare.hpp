@@ -53,8 +53,9 @@ using model::step;
 //                                                       changes, which the next comparison sees
 //   a rename onto a directory that is not empty is      what xfs says of directories of its own, and POSIX leaves
 //   eexist                                              open; ours is enotempty everywhere
-//   a default ACL is removed from a file: success       no file has one; ours is enodata while the file is in a lower, and
-//                                                       what the upper's file system says afterwards
+//   an ACL is removed from what cannot have it: a       ours is enodata while the object is in a lower, and what the
+//   default one from a file is success, any from a      upper's file system says afterwards
+//   symbolic link eopnotsupp
 //   the root's inode number                             the kernel's is the upper's, ours the topmost lower's; not
 //                                                       compared
 //   an object that nothing has changed is in the one    whether an operation that failed, or changed nothing, copies
@@ -218,7 +219,8 @@ private:
     [[nodiscard]] static bool is_known(step const& s, lamina::errc kernels, lamina::errc ours) {
         using lamina::errc;
         if (s.what == op::remove_xattr)
-            return kernels == errc::ok && ours == errc::enodata && s.b == lamina::xattr::acl_default;
+            return (s.b == lamina::xattr::acl_default || s.b == lamina::xattr::acl_access) && ours == errc::enodata &&
+                   (kernels == errc::ok || kernels == errc::eopnotsupp);
         if (s.what != op::rename)
             return false;
         return (kernels == errc::eexist && ours == errc::enotempty) ||

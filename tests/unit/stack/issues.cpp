@@ -288,7 +288,7 @@ TEST_CASE("[stack_issue.13] a renamed directory keeps its times where the upper'
     CHECK(root.status("f").value().mtime == long_ago);
 }
 
-TEST_CASE("[stack_issue.13] where a default ACL decides, the umask does not, over a whiteout either") {
+TEST_CASE("[stack_issue.14] where a default ACL decides, the umask does not, over a whiteout either") {
     memory_options masked;
     masked.umask = 022;
     memory_tree lower_tree, scratch(masked);
@@ -319,7 +319,7 @@ TEST_CASE("[stack_issue.13] where a default ACL decides, the umask does not, ove
     }
 }
 
-TEST_CASE("[stack_issue.14] what flags mean for an ACL is the upper's to say") {
+TEST_CASE("[stack_issue.15] what flags mean for an ACL is the upper's to say") {
     memory_tree lower_tree = small_lower(), scratch;
     as_linux tree(scratch);
     overlay root{upper(tree), lower(lower_tree), with_half_copies()};
