@@ -340,8 +340,8 @@ private:
 //     static constexpr model::detail looks_at;
 // `where` is a directory on the file system of all layers.
 template <class Configuration>
-[[nodiscard]] std::optional<failure> play(model::script& s, std::uint64_t seed, std::size_t wanted, care how,
-                                          std::string const& where) {
+[[nodiscard]] std::optional<failure> play_in(std::string const& where, model::script& s, std::uint64_t seed,
+                                             std::size_t wanted, care how) {
     lamina::memory_tree root;
     model::shared_trees lowers;
     auto const may = Configuration::may();
@@ -360,7 +360,7 @@ template <class Configuration>
 // Where TMPDIR says.
 template <class Configuration>
 [[nodiscard]] std::optional<failure> play(model::script& s, std::uint64_t seed, std::size_t wanted, care how) {
-    return play<Configuration>(s, seed, wanted, how, model::scratch::usual_place());
+    return play_in<Configuration>(model::scratch::usual_place(), s, seed, wanted, how);
 }
 
 }  // namespace oracle

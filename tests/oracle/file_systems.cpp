@@ -54,7 +54,7 @@ void compare_on(oracle::file_system const& kind) {
     model::play_scripts(120, 4, [&](model::script& s, std::uint64_t seed, std::size_t wanted, model::care how) {
         static constexpr std::size_t lowers[] = {1, 2, 3, 7};
         s.lowers.resize(lowers[seed % std::size(lowers)]);
-        return oracle::play<Configuration>(s, seed, wanted, how, there.path());
+        return oracle::play_in<Configuration>(there.path(), s, seed, wanted, how);
     });
 }
 

@@ -52,7 +52,7 @@ std::string run_in_namespace(std::string const& where, int seconds) {
         return "skipped: " + why;
     try {
         auto const play_it = [&](model::script& s, std::uint64_t seed, std::size_t wanted, model::care how) {
-            return oracle::play<without_privilege>(s, seed, wanted, how, where);
+            return oracle::play_in<without_privilege>(where, s, seed, wanted, how);
         };
         return model::find_failure(120, seconds, play_it);
     } catch (std::exception const& e) {
