@@ -62,8 +62,10 @@ namespace model {
 
     auto const alike = [](object a, object b) {
         // For its times a directory is no change; link counts and first names follow from other names.
-        if (a.type == lamina::file_type::directory)
+        if (a.type == lamina::file_type::directory) {
             a.mtime = b.mtime;
+            a.exactly = b.exactly;
+        }
         a.nlink = b.nlink;
         a.first_name = b.first_name;
         return a == b;

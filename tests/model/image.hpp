@@ -35,16 +35,18 @@ struct object {
     std::string bytes;        // of a file; the target of a symbolic link
     std::string first_name;   // the least of the names that this object has
     std::map<std::string, std::string> xattrs;
-    std::string exactly;  // with detail::everything: the times, the link count and the number
+    std::string exactly;  // with detail::everything: the times, the link count and the number; else a set access time
 
     friend bool operator==(object const&, object const&) = default;
 };
 
-// `everything` is for a tree that nobody may change.
-enum class detail : std::uint8_t { what_counts, everything };
+// `everything` is for a tree that nobody may change; `access_times`, where nothing moves them, adds those that were
+// set.
+enum class detail : std::uint8_t { what_counts, access_times, everything };
 
 struct image {
     std::map<std::string, object> objects;  // by path; the root is ""
+    std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> numbers;  // device and inode, by path
     std::vector<std::string> contradictions;
 };
 
@@ -97,6 +99,7 @@ public:
         for (auto const& [id, paths] : paths_)
             if (paths.size() > 1 && paths.size() > seen_.objects.at(paths.front()).nlink)
                 complain(paths.back(), "has the number of " + in_quotes(paths.front()));
+        seen_.numbers = std::move(ids_);
         return std::move(seen_);
     }
 
@@ -187,6 +190,8 @@ private:
             // (Reading a symbolic link always counts as an access.)
             o.exactly = " exactly " + exact_time(a.is_symlink() ? lamina::timestamp{} : a.atime) + exact_time(a.mtime) + exact_time(a.ctime) +
                         std::to_string(a.nlink) + " " + std::to_string(a.id.inode);
+        else if (how_ == detail::access_times && a.atime.seconds < present)
+            o.exactly = " atime " + exact_time(a.atime);
         std::pair const id{a.id.device, a.id.inode};
         auto const [first, fresh] = first_names_.try_emplace(id, path);
         if (!fresh && path < first->second)

@@ -54,7 +54,7 @@ public:
         case op::mode: return told(tree_.permissions(path, bits(s.n), last));
         case op::owner: return told(tree_.owner(path, static_cast<lamina::user_id>(s.n), static_cast<lamina::group_id>(s.m), last));
         case op::times: return told(tree_.times(path, times(s), last));
-        case op::set_xattr: return told(tree_.set_xattr(path, s.b, bytes_for(s.n, s.m), s.setting, last));
+        case op::set_xattr: return told(tree_.set_xattr(path, s.b, value_for(s), s.setting, last));
         case op::remove_xattr: return told(tree_.remove_xattr(path, s.b, last));
         case op::status: {
             auto const found = s.follow ? tree_.status(path) : tree_.symlink_status(path);
@@ -160,7 +160,7 @@ private:
         case op::handle_mode: return told(f.set_mode(bits(s.n)));
         case op::handle_owner: return told(f.set_owner(static_cast<lamina::user_id>(s.n), static_cast<lamina::group_id>(s.m)));
         case op::handle_times: return told(f.set_times(times(s)));
-        case op::handle_xattr: return told(f.set_xattr(s.b, bytes_for(s.n, s.m), s.setting));
+        case op::handle_xattr: return told(f.set_xattr(s.b, value_for(s), s.setting));
         default: return {lamina::errc::enosys, {}};
         }
     }

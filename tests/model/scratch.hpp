@@ -14,9 +14,8 @@ namespace model {
 class scratch {
 public:
     // Made where TMPDIR says, or in /tmp.
-    scratch() {
-        char const* const place = std::getenv("TMPDIR");
-        path_ = std::string(place != nullptr ? place : "/tmp") + "/lamina-XXXXXX";
+    scratch() : scratch(usual_place()) {}
+    explicit scratch(std::string const& place) : path_(place + "/lamina-XXXXXX") {
         if (::mkdtemp(path_.data()) == nullptr || ::chmod(path_.c_str(), 0755) != 0)
             throw std::runtime_error("no scratch directory in " + path_);
         ::umask(022);
@@ -34,6 +33,11 @@ public:
     [[nodiscard]] std::string const& path() const { return path_; }
     [[nodiscard]] std::string operator/(std::string const& name) const { return path_ + "/" + name; }
     [[nodiscard]] lamina::posix_directory open() const { return lamina::posix_directory::open(path_).value(); }
+
+    [[nodiscard]] static std::string usual_place() {
+        char const* const place = std::getenv("TMPDIR");
+        return place != nullptr ? place : "/tmp";
+    }
 
 private:
     std::string path_;

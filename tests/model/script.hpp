@@ -57,6 +57,8 @@ struct wishes {
     bool wh_names = true;      // `.wh.x` as an ordinary name
     bool handles = true;
     bool copies = true;
+    bool acls = false;         // ACLs that act
+    unsigned reopenings = 2;   // among some two hundred steps
     std::size_t objects = 60;  // beyond about so many, more is removed than made
 };
 
@@ -89,6 +91,8 @@ public:
             keys_.push_back("security.capability");
         if (may.trusted_xattrs)
             keys_.push_back("trusted.t");
+        if (may.acls)
+            keys_.insert(keys_.end(), {std::string(lamina::xattr::acl_access), std::string(lamina::xattr::acl_default)});
         if (may.marks) {
             keys_.push_back("user.overlay.opaque");
             if (may.trusted_xattrs)
@@ -127,7 +131,7 @@ public:
             {op::handle_read, may_.handles ? 2u : 0u}, {op::handle_status, may_.handles ? 2u : 0u},
             {op::handle_mode, may_.handles ? 1u : 0u}, {op::handle_owner, may_.handles && may_.owners ? 1u : 0u},
             {op::handle_times, may_.handles ? 1u : 0u}, {op::handle_xattr, may_.handles ? 1u : 0u},
-            {op::handle_close, may_.handles ? 1u : 0u}, {op::reopen, 2},
+            {op::handle_close, may_.handles ? 1u : 0u}, {op::reopen, may_.reopenings},
         };
         std::uint64_t sum = 0;
         for (auto const& w : table)

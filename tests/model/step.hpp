@@ -10,6 +10,7 @@
 #include <lamina/core/attributes.hpp>
 #include <lamina/core/error.hpp>
 #include <lamina/core/open.hpp>
+#include <lamina/core/xattr.hpp>
 
 #include "model/image.hpp"
 
@@ -105,6 +106,35 @@ struct outcome {
         bytes[i] = static_cast<char>('a' + ((state >> (8 * (i % 7))) & 15));
     }
     return bytes;
+}
+
+// An ACL: the owner, a user, the owning group, a group, the mask, others; some without the three in the middle, which Linux
+// takes as the mode alone, and one in eight that is none.
+[[nodiscard]] inline std::string acl_for(std::uint64_t seed) {
+    if (seed % 8 == 0)
+        return bytes_for(seed / 8 % 40, seed);
+    std::string bytes("\x02\0\0\0", 4);
+    auto const entry = [&](unsigned tag, std::uint64_t permissions, std::uint32_t id) {
+        for (std::uint64_t const value : {std::uint64_t{tag}, permissions & 7})
+            bytes.append({static_cast<char>(value & 0xff), static_cast<char>(value >> 8)});
+        for (int shift = 0; shift != 32; shift += 8)
+            bytes += static_cast<char>(id >> shift);
+    };
+    constexpr std::uint32_t nobody = 0xffffffff;
+    bool const named = seed % 3 != 0;
+    entry(0x01, seed >> 3, nobody);
+    if (named)
+        entry(0x02, seed >> 6, 1234);
+    entry(0x04, seed >> 9, nobody);
+    if (named) {
+        entry(0x08, seed >> 12, 5678);
+        entry(0x10, seed >> 15, nobody);
+    }
+    entry(0x20, seed >> 18, nobody);
+    return bytes;
+}
+[[nodiscard]] inline std::string value_for(step const& s) {
+    return s.b == lamina::xattr::acl_access || s.b == lamina::xattr::acl_default ? acl_for(s.m) : bytes_for(s.n, s.m);
 }
 
 }  // namespace model

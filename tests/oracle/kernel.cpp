@@ -6,6 +6,8 @@ namespace {
 struct plain {
     static constexpr std::size_t lowers = 3;
     static constexpr bool kernel_numbers_links = true;
+    static constexpr bool keeps_numbers = false;
+    static constexpr auto looks_at = model::detail::what_counts;
     static model::wishes may() {
         model::wishes all;
         all.capabilities = false;  // the kernel looks into the value

@@ -60,7 +60,7 @@ public:
         for (std::size_t i = 0; i < lowers.size(); ++i)
             data += (i == 0 ? "" : ":") + lowers[i];
         data += ",upperdir=" + upper + ",workdir=" + work + "," + options;
-        if (::mount("overlay", at_.c_str(), "overlay", 0, data.c_str()) != 0)
+        if (::mount("overlay", at_.c_str(), "overlay", MS_NOATIME, data.c_str()) != 0)
             throw std::runtime_error("mount " + data + ": " + std::strerror(errno));
     }
     kernel_mount(kernel_mount const&) = delete;

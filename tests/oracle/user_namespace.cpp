@@ -1,5 +1,6 @@
 // Ours against the kernel's without privilege: marks in user.overlay, no redirects, in a user namespace. The kernel's mount needs
-// such a namespace, and a process cannot leave one, so all of it happens in a child process.
+// such a namespace, and a process cannot leave one, so all of it happens in a child process. Where root runs the test,
+// also on file systems of its own.
 #include <grp.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -8,12 +9,15 @@
 #include <string>
 
 #include "oracle/compare.hpp"
+#include "oracle/loop_image.hpp"
 
 namespace {
 
 struct without_privilege {
     static constexpr std::size_t lowers = 3;
     static constexpr bool kernel_numbers_links = false;
+    static constexpr bool keeps_numbers = false;
+    static constexpr auto looks_at = model::detail::what_counts;
     static model::wishes may() {
         model::wishes all;
         all.owners = all.devices = all.trusted_xattrs = all.capabilities = false;
@@ -35,9 +39,10 @@ struct without_privilege {
     static std::string mount_options() { return "userxattr,xino=on"; }
 };
 
+constexpr unsigned nobody = 65534;
+
 // What the child has to say: "skipped: ...", a failure, or nothing.
-std::string run_in_namespace() {
-    constexpr unsigned nobody = 65534;
+std::string run_in_namespace(std::string const& where, int seconds) {
     if (::geteuid() == 0 && (::setgroups(0, nullptr) != 0 || ::setgid(nobody) != 0 || ::setuid(nobody) != 0))
         return "skipped: root cannot become somebody else";
     // To have changed its user hides a process's own files in /proc from it.
@@ -46,22 +51,23 @@ std::string run_in_namespace() {
     if (auto const why = oracle::private_user_mounts(); !why.empty())
         return "skipped: " + why;
     try {
-        return model::find_failure(120, 8, oracle::play<without_privilege>);
+        auto const play_it = [&](model::script& s, std::uint64_t seed, std::size_t wanted, model::care how) {
+            return oracle::play_in<without_privilege>(where, s, seed, wanted, how);
+        };
+        return model::find_failure(120, seconds, play_it);
     } catch (std::exception const& e) {
         return e.what();
     }
 }
 
-}  // namespace
-
-TEST_CASE("[oracle.5] without privilege, as the kernel mounts it in a user namespace") {
+void compare_without_privilege(std::string const& where, int seconds) {
     int ends[2];
     REQUIRE(::pipe(ends) == 0);
     pid_t const child = ::fork();
     REQUIRE(child != -1);
     if (child == 0) {
         ::close(ends[0]);
-        auto const said = run_in_namespace();
+        auto const said = run_in_namespace(where, seconds);
         bool const sent = ::write(ends[1], said.data(), said.size()) == static_cast<ssize_t>(said.size());
         ::_exit(sent ? 0 : 1);
     }
@@ -81,3 +87,33 @@ TEST_CASE("[oracle.5] without privilege, as the kernel mounts it in a user names
     INFO(said);
     CHECK(said.empty());
 }
+
+void compare_on(oracle::file_system const& kind) {
+    if (::geteuid() != 0) {
+        WARN("skipped: only root mounts " << kind.kind);
+        return;
+    }
+    static std::string const why = oracle::private_mounts();
+    if (!why.empty()) {
+        WARN("skipped: " << why);
+        return;
+    }
+    model::scratch const place;
+    oracle::loop_image const there(kind, place.path());
+    if (!there.obstacle().empty()) {
+        WARN("skipped: " << there.obstacle());
+        return;
+    }
+    REQUIRE(::chown(there.path().c_str(), nobody, nobody) == 0);
+    compare_without_privilege(there.path(), 1);
+}
+
+}  // namespace
+
+TEST_CASE("[oracle.5] without privilege, as the kernel mounts it in a user namespace") {
+    compare_without_privilege(model::scratch::usual_place(), 8);
+}
+TEST_CASE("[oracle.10] ext4, without privilege") { compare_on(oracle::ext4()); }
+TEST_CASE("[oracle.11] xfs, without privilege") { compare_on(oracle::xfs()); }
+TEST_CASE("[oracle.12] btrfs, without privilege") { compare_on(oracle::btrfs()); }
+TEST_CASE("[oracle.13] tmpfs, without privilege") { compare_on(oracle::tmpfs()); }

@@ -56,18 +56,32 @@ struct bare_handle {
     return found;
 }
 
-// Of the file system of an open directory. Errors: eopnotsupp if it has no UUID, or no handles.
-[[nodiscard]] inline result<handle_source> find_handle_source(int directory) {
+// The UUID that the kernel writes for a file system into an overlay's marks. btrfs has one and does not tell it when
+// asked as the others are (Linux 6.18), only when asked in its own way. Errors: eopnotsupp.
+[[nodiscard]] inline result<std::array<unsigned char, 16>> file_system_uuid(int directory) {
     struct {
         unsigned char size;
-        unsigned char bytes[16];
-    } uuid{};
-    constexpr unsigned long get_uuid = _IOR(0x15, 0, decltype(uuid));  // FS_IOC_GETFSUUID
-    if (::ioctl(directory, get_uuid, &uuid) != 0 || uuid.size != sizeof uuid.bytes)
-        return fail(errc::eopnotsupp, operation::lookup);
-    LAMINA_TRY(auto const own, bare_handle_of(directory, ""));
+        std::array<unsigned char, 16> bytes;
+    } told{};
+    constexpr unsigned long get_uuid = _IOR(0x15, 0, decltype(told));  // FS_IOC_GETFSUUID
+    if (::ioctl(directory, get_uuid, &told) == 0 && told.size == told.bytes.size())
+        return told.bytes;
+    struct {
+        std::uint64_t highest_device, devices;
+        std::array<unsigned char, 16> bytes;
+        unsigned char rest[992];
+    } of_btrfs{};
+    constexpr unsigned long get_info = _IOR(0x94, 31, decltype(of_btrfs));  // BTRFS_IOC_FS_INFO
+    if (::ioctl(directory, get_info, &of_btrfs) == 0)
+        return of_btrfs.bytes;
+    return fail(errc::eopnotsupp, operation::lookup);
+}
+
+// Of the file system of an open directory. Errors: eopnotsupp if it has no UUID, or no handles.
+[[nodiscard]] inline result<handle_source> find_handle_source(int directory) {
     handle_source found;
-    std::copy(std::begin(uuid.bytes), std::end(uuid.bytes), found.file_system.begin());
+    LAMINA_TRY(found.file_system, file_system_uuid(directory));
+    LAMINA_TRY(auto const own, bare_handle_of(directory, ""));
     found.mount = own.mount;
     return found;
 }

@@ -56,7 +56,7 @@ public:
         }
         if (!written)
             return unexpected(written.error().in_layer(0).during(operation::write));
-        pending_.push_back({path(where), {std::move(name), bytes.size()}});
+        pending_.push_back({path(where), {std::move(name), bytes.size(), mode}});
         return {};
     }
 
@@ -102,7 +102,7 @@ private:
         LAMINA_CHECK(at.to_place(file.where, links::follow));
         auto const directory = core_type::id_of(at.directory());
         if (!at.found()) {
-            detail::new_whole_file<core_type> made(*core_, directory, at.name());
+            detail::new_whole_file<core_type> made(*core_, directory, at.name(), file.built.mode);
             auto done = made.publish(file.built);
             if (done || done.error() != errc::eexist)
                 return done;  // else somebody else was faster

@@ -51,6 +51,7 @@ template <class Core>
 struct built_file {
     temporary<Core> name;
     std::uint64_t size;
+    mode_bits mode;  // that it was made with
 };
 
 // The copy of one regular file: made in two halves, the first without any lock.

@@ -94,10 +94,10 @@ void drop_aufs_whiteout(Core& core, node directory, name_ref name) {
 // that has a name elsewhere already.
 enum class origin_of_object : std::uint8_t { here, flushed, elsewhere };
 
-// Makes something that is no directory: `make(directory, name)` makes it in the upper.
+// Makes something that is no directory: `make(directory, name)` makes it in the upper, with `mode`.
 template <class Core, class Make>
-[[nodiscard]] result<entry_id> create_in(Core& core, entry_id directory, name_ref name, file_type type, Make&& make,
-                                     origin_of_object origin = origin_of_object::here) {
+[[nodiscard]] result<entry_id> create_in(Core& core, entry_id directory, name_ref name, file_type type, mode_bits mode,
+                                         Make&& make, origin_of_object origin = origin_of_object::here) {
     LAMINA_TRY(auto const place, prepare_new(core, directory, name));
     bool const aufs = core.layers.style(0).format == whiteout_format::aufs;
     // What cannot be flushed by itself has all its attributes from when it was made.
@@ -109,7 +109,7 @@ template <class Core, class Make>
         LAMINA_CHECK(make(core.work, name_ref(built.name())));
         bool inherits = false;
         if (origin != origin_of_object::elsewhere) {
-            LAMINA_TRY(inherits, inherit(core, directory, built.name(), type));
+            LAMINA_TRY(inherits, inherit(core, directory, built.name(), type, mode));
         }
         if (to_flush || inherits)
             LAMINA_CHECK(flush_object(core, core.work, built.name(), type));
@@ -134,11 +134,12 @@ template <class Core>
 [[nodiscard]] result<created_file<Core>> create_file(Core& core, entry_id directory, name_ref name, mode_bits mode) {
     exclusive_lock const lock = core.enter();
     std::optional<file_of<typename Core::layers_type::upper_type>> file;
-    LAMINA_TRY(entry_id const id, create_in(core, directory, name, file_type::regular, [&](node dir, name_ref as) -> result<void> {
+    auto const make = [&](node dir, name_ref as) -> result<void> {
         LAMINA_TRY(auto made, core.layers.upper().create_at(dir, as, mode));
         file.emplace(std::move(made));
         return {};
-    }));
+    };
+    LAMINA_TRY(entry_id const id, create_in(core, directory, name, file_type::regular, mode, make));
     core.pin(id);
     return created_file<Core>{*std::move(file), id};
 }
@@ -146,7 +147,7 @@ template <class Core>
 template <class Core>
 [[nodiscard]] result<void> create_symlink(Core& core, entry_id directory, name_ref name, std::string_view target) {
     exclusive_lock const lock = core.enter();
-    LAMINA_CHECK(create_in(core, directory, name, file_type::symlink, [&](node dir, name_ref as) {
+    LAMINA_CHECK(create_in(core, directory, name, file_type::symlink, 0777, [&](node dir, name_ref as) {
         return core.layers.upper().create_symlink_at(dir, as, target);
     }));
     return {};
@@ -156,7 +157,7 @@ template <class Core>
 [[nodiscard]] result<void> create_node(Core& core, entry_id directory, name_ref name, file_type type, mode_bits mode,
                                        device_number device) {
     exclusive_lock const lock = core.enter();
-    LAMINA_CHECK(create_in(core, directory, name, type, [&](node dir, name_ref as) -> result<void> {
+    LAMINA_CHECK(create_in(core, directory, name, type, mode, [&](node dir, name_ref as) -> result<void> {
         // It would be a whiteout. Judged here, because eexist comes first.
         if (type == file_type::character && device == device_number{0, 0})
             return fail(errc::eperm);
@@ -177,7 +178,7 @@ template <class Core>
     } else {
         temporary<Core> built(core);
         LAMINA_CHECK(upper.create_directory_at(core.work, built.name(), mode));
-        LAMINA_CHECK(inherit(core, directory, built.name(), file_type::directory));
+        LAMINA_CHECK(inherit(core, directory, built.name(), file_type::directory, mode));
         LAMINA_CHECK(mark_opaque(core, core.work, built.name()));
         LAMINA_CHECK(flush_object(core, core.work, built.name(), file_type::directory));
         if (aufs) {

@@ -57,10 +57,11 @@ private:
     std::string value_;
 };
 
-// Whether anything was to be taken. Requires: tree lock, exclusive; `directory` is in the upper, `built` in the work
+// Whether anything was to be taken. `asked` is the mode that `built` was made with: a default ACL takes the place of the
+// umask, which has cut it already. Requires: tree lock, exclusive; `directory` is in the upper, `built` in the work
 // directory.
 template <class Core>
-[[nodiscard]] result<bool> inherit(Core& core, entry_id directory, name_ref built, file_type type) {
+[[nodiscard]] result<bool> inherit(Core& core, entry_id directory, name_ref built, file_type type, mode_bits asked) {
     auto& upper = core.layers.upper();
     LAMINA_TRY(auto const parent, core.fetch_attributes(directory));
     LAMINA_TRY(auto const acl, upper.get_xattr_at(core.upper_node(directory), name_ref{}, xattr::acl_default));
@@ -83,7 +84,7 @@ template <class Core>
     if (acl_text text{acl.value_or(std::string())}; text.valid()) {
         if (type == file_type::directory)
             LAMINA_CHECK(upper.set_xattr_at(core.work, built, xattr::acl_default, *acl, xattr_flags::none));
-        mode = text.cut(mode);
+        mode = text.cut((mode & 07000) | (asked & 0777));
         LAMINA_CHECK(upper.set_xattr_at(core.work, built, xattr::acl_access, text.value(), xattr_flags::none));
     }
     LAMINA_CHECK(upper.set_mode_at(core.work, built, mode));

@@ -149,7 +149,8 @@ template <class Core>
     LAMINA_TRY(auto const stored, mark::escape(core.layers.style(0).space, key));
     auto const judge = [&](entry_id id) -> result<void> {
         LAMINA_CHECK(judge_xattr_holder(core.at(id).type, key));
-        if (flags == xattr_flags::none || core.in_upper(id))
+        // Linux sets an ACL whatever the flags say, so the upper's answer counts.
+        if (flags == xattr_flags::none || core.in_upper(id) || key == xattr::acl_access || key == xattr::acl_default)
             return {};
         LAMINA_TRY(auto const place, where_to_read(core, directory, name));
         LAMINA_TRY(auto const known, core.layers.get_xattr(place.layer, place.directory, place.name, stored));
@@ -205,7 +206,7 @@ template <class Core>
             LAMINA_CHECK(mark_impure(core, to_dir));
         return core.layers.upper().link_at(source.directory, source.name, at, as);
     };
-    LAMINA_TRY(entry_id const made, create_in(core, to_dir, to, original.type, make, origin_of_object::elsewhere));
+    LAMINA_TRY(entry_id const made, create_in(core, to_dir, to, original.type, 0, make, origin_of_object::elsewhere));
     // One object, one number, under both names.
     original.forget_attributes();
     entry& alias = core.at(made);

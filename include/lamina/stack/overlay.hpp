@@ -428,7 +428,7 @@ private:
         auto const dir = core_type::id_of(at.directory());
         if (at.found())
             return at.object().is_regular() ? detail::replace_content(*core_, dir, at.name(), bytes) : result<bool>(false);
-        auto made = detail::new_whole_file<core_type>(*core_, dir, at.name()).run(mode, bytes);
+        auto made = detail::new_whole_file<core_type>(*core_, dir, at.name(), mode).run(bytes);
         // Somebody else was faster: then there is a file to write to.
         if (!made.has_value() && made.error() == errc::eexist)
             return false;

@@ -277,13 +277,22 @@ private:
         core_.entries.show(target_);
     }
 
+    // A directory that comes to another parent by an exchange looks modified on xfs, and is not.
+    [[nodiscard]] result<void> exchange_with_whiteout() {
+        auto const exchange = [&] {
+            return upper().rename_at(from_node(), from_, to_node(), to_, rename_flags::exchange);
+        };
+        bool const directory = core_.at(source_).is_directory();
+        return directory && from_dir_ != to_dir_ ? keeping_times(core_, source_, exchange) : exchange();
+    }
+
     // Step 4, nothing to be left behind.
     [[nodiscard]] result<void> move() {
         bool const onto_whiteout = target_ == entry_id::none && upper_whiteout_;
         if (!onto_whiteout || !core_.at(source_).is_directory())
             return upper().rename_at(from_node(), from_, to_node(), to_, rename_flags::none);
         if (core_.upper_able.has(capability::exchange)) {
-            LAMINA_CHECK(upper().rename_at(from_node(), from_, to_node(), to_, rename_flags::exchange));
+            LAMINA_CHECK(exchange_with_whiteout());
             // The whiteout that came to the old place hides nothing there.
             (void)upper().remove_at(from_node(), from_);
             return {};
@@ -305,7 +314,7 @@ private:
                 LAMINA_CHECK(allow_xattr_whiteouts(core_, to_dir_));
                 LAMINA_CHECK(link_whiteout(core_, to_node(), to_));
             }
-            auto moved = upper().rename_at(from_node(), from_, to_node(), to_, rename_flags::exchange);
+            auto moved = exchange_with_whiteout();
             if (!moved && placed)
                 (void)upper().remove_at(to_node(), to_);  // it hid nothing that was visible, or the view is as it was
             return moved;

@@ -59,9 +59,10 @@ class new_whole_file {
     using upper_type = typename Core::layers_type::upper_type;
 
 public:
-    new_whole_file(Core& core, entry_id directory, name_ref name) : core_(core), directory_(directory), name_(name) {}
+    new_whole_file(Core& core, entry_id directory, name_ref name, mode_bits mode)
+        : core_(core), directory_(directory), name_(name), mode_(mode) {}
 
-    [[nodiscard]] result<bool> run(mode_bits mode, std::string_view content) {
+    [[nodiscard]] result<bool> run(std::string_view content) {
         if (!flushes_data(core_))
             return false;
         exclusive_lock lock = core_.enter();
@@ -69,7 +70,7 @@ public:
         auto const held = node_guard<upper_type>::share(core_.layers.upper(), place.directory);
         temporary<Core> built(core_);
         lock.unlock();
-        result<void> done = make(place.directory, built, mode);
+        result<void> done = make(place.directory, built);
         if (done)
             done = paths::write_all_at(*file_, std::as_bytes(std::span(content)), 0);
         if (done && (!content.empty() || flushes_names(core_)))
@@ -91,15 +92,16 @@ private:
     // Requires: tree lock, exclusive.
     result<void> create(temporary<Core>& built) {
         auto const make = [&](node at, name_ref as) { return publish(at, as, built); };
-        LAMINA_CHECK(create_in(core_, directory_, name_, file_type::regular, make, origin_of_object::flushed));
+        auto const origin = origin_of_object::flushed;
+        LAMINA_CHECK(create_in(core_, directory_, name_, file_type::regular, mode_, make, origin));
         return {};
     }
     // In the directory itself if it can be without a name there: then the file system lets it take after the directory.
-    result<void> make(node directory, temporary<Core> const& built, mode_bits mode) {
+    result<void> make(node directory, temporary<Core> const& built) {
         auto& upper = core_.layers.upper();
         if constexpr (makes_unnamed_files<upper_type>) {
             if (core_.upper_able.has(capability::unnamed_files)) {
-                auto made = upper.create_unnamed(directory, mode);
+                auto made = upper.create_unnamed(directory, mode_);
                 if (made) {
                     file_.emplace(*std::move(made));
                     return {};
@@ -108,7 +110,7 @@ private:
                     return unexpected(made.error());
             }
         }
-        LAMINA_TRY(auto made, upper.create_at(core_.work, built.name(), mode));
+        LAMINA_TRY(auto made, upper.create_at(core_.work, built.name(), mode_));
         named_ = true;
         file_.emplace(std::move(made));
         return {};
@@ -119,7 +121,7 @@ private:
             if (file_ && !named_)
                 return core_.layers.upper().publish_at(*file_, at, as);
         if (at != core_.work) {
-            LAMINA_TRY(bool const inherits, inherit(core_, directory_, built.name(), file_type::regular));
+            LAMINA_TRY(bool const inherits, inherit(core_, directory_, built.name(), file_type::regular, mode_));
             if (inherits)
                 LAMINA_CHECK(flush_object(core_, core_.work, built.name(), file_type::regular));
         }
@@ -129,6 +131,7 @@ private:
     Core& core_;
     entry_id directory_;
     name_ref name_;
+    mode_bits mode_;
     std::optional<file_of<upper_type>> file_;
     bool named_ = false;
 };

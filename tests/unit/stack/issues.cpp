@@ -41,6 +41,48 @@ policy with_half_copies() {
     return rules;
 }
 
+// As xfs does it: directories that come to another parent by an exchange have been modified.
+struct touches_exchanged {
+    static constexpr bool wraps_files = false;
+    static constexpr bool names_files = false;
+    template <class Target, class F>
+    auto around(Target& tree, call const& c, F& perform) -> lamina::detail::answer_of<F> {
+        auto answer = perform(c);
+        if constexpr (requires { tree.set_times_at(c.directory, c.name, time_change::touch()); }) {
+            if (answer && c.what == primitive::rename_at && has(c.renaming, rename_flags::exchange) &&
+                c.directory != c.to_directory) {
+                tree.set_times_at(c.directory, c.name, time_change::touch()).value();
+                tree.set_times_at(c.to_directory, c.to_name, time_change::touch()).value();
+            }
+        }
+        return answer;
+    }
+};
+// As Linux does it: flags mean nothing for an ACL.
+struct sets_acls {
+    static constexpr bool wraps_files = false;
+    static constexpr bool names_files = false;
+    template <class Target, class F>
+    auto around(Target&, call const& c, F& perform) -> lamina::detail::answer_of<F> {
+        call plain = c;
+        if (c.key == xattr::acl_access)
+            plain.setting = xattr_flags::none;
+        return perform(plain);
+    }
+};
+class as_linux : public forwarding<as_linux, held<memory_tree&>, sets_acls> {
+    using base = forwarding<as_linux, held<memory_tree&>, sets_acls>;
+
+public:
+    explicit as_linux(memory_tree& tree) : base(held<memory_tree&>(tree), sets_acls{}) {}
+};
+class as_xfs : public forwarding<as_xfs, held<memory_tree&>, touches_exchanged> {
+    using base = forwarding<as_xfs, held<memory_tree&>, touches_exchanged>;
+
+public:
+    explicit as_xfs(memory_tree& tree) : base(held<memory_tree&>(tree), touches_exchanged{}) {}
+};
+
 }  // namespace
 
 TEST_CASE("[stack_issue.1] a lower file that is cut by its copy-up is modified") {
@@ -224,4 +266,64 @@ TEST_CASE("[stack_issue.12] a half copy that is cut takes no more data than is l
     CHECK(root.status("f").value().id.inode == number);
     CHECK(early.status().value().size == 10);
     CHECK(code(scratch.get_xattr("f", "trusted.overlay.metacopy")) == errc::enodata);
+}
+
+TEST_CASE("[stack_issue.13] a renamed directory keeps its times where the upper's exchange moves them") {
+    memory_tree lower_tree = small_lower(), scratch;
+    lower_tree.create_directory("other").value();
+    lower_tree.write("other/gone", "").value();
+    as_xfs tree(scratch);
+    overlay root{upper(tree), lower(lower_tree)};
+    root.rename("d", "other/new").value();
+    CHECK(root.status("other/new").value().mtime == long_ago);
+    // Over a whiteout, from below and from the upper alone.
+    root.remove("other/gone").value();
+    root.rename("other/new", "back").value();
+    root.rename("back", "other/gone").value();
+    CHECK(root.status("other/gone").value().mtime == long_ago);
+    root.remove("f").value();
+    root.create_directory("other/own").value();
+    root.times("other/own", time_change::both(long_ago, long_ago)).value();
+    root.rename("other/own", "f").value();
+    CHECK(root.status("f").value().mtime == long_ago);
+}
+
+TEST_CASE("[stack_issue.14] where a default ACL decides, the umask does not, over a whiteout either") {
+    memory_options masked;
+    masked.umask = 022;
+    memory_tree lower_tree, scratch(masked);
+    lower_tree.create_directory("d").value();
+    lower_tree.write("d/file", "").value();
+    lower_tree.create_directory("d/directory").value();
+    // Everything to the owner, the group and others, but 1 to others.
+    std::string const acl("\x02\0\0\0\x01\0\7\0\xff\xff\xff\xff\x04\0\7\0\xff\xff\xff\xff\x20\0\6\0\xff\xff\xff\xff", 28);
+    lower_tree.set_xattr("d", xattr::acl_default, acl).value();
+    for (auto const durable : {durability::none, durability::ordered}) {
+        policy rules;
+        rules.durable = durable;
+        overlay root{upper(scratch), lower(lower_tree), rules};
+        root.remove("d/file").value();
+        root.remove("d/directory").value();
+        root.write("d/file", "text").value();
+        CHECK(root.status("d/file").value().mode == 0666);
+        root.create_directory("d/directory", 0777).value();
+        CHECK(root.status("d/directory").value().mode == 0776);
+        root.remove("d/file").value();
+        root.create_node("d/file", file_type::fifo, 0622).value();
+        CHECK(root.status("d/file").value().mode == 0622);
+        root.remove("d/file").value();
+        auto batch = root.batch();
+        batch.write("d/file", "text", 0660).value();
+        batch.commit().value();
+        CHECK(root.status("d/file").value().mode == 0660);
+    }
+}
+
+TEST_CASE("[stack_issue.15] what flags mean for an ACL is the upper's to say") {
+    memory_tree lower_tree = small_lower(), scratch;
+    as_linux tree(scratch);
+    overlay root{upper(tree), lower(lower_tree), with_half_copies()};
+    CHECK(code(root.set_xattr("f", "user.k", "v", xattr_flags::replace)) == errc::enodata);
+    CHECK(code(root.set_xattr("f", xattr::acl_access, "v", xattr_flags::replace)) == errc::ok);
+    CHECK(root.get_xattr("f", xattr::acl_access).value() == "v");
 }
