@@ -14,15 +14,15 @@ using inner_part = lamina::subtree<inner_type&>;
 class overlay_as_upper : public model::list_stack<lamina::upper_layer<inner_part&>> {
 public:
     static constexpr std::size_t lowers = 2;
-    static model::wishes may() { return {}; }
-    static lamina::policy layer_rules() { return lamina::policy::memory(); }
+    static model::wishes may() { return model::with_lower_links(); }
+    static lamina::policy layer_rules() { return model::rules_for_links(); }
 
     explicit overlay_as_upper(model::shared_trees trees)
-        : list_stack(model::any_list(trees, lamina::whiteout_format::kernel), lamina::policy::memory()),
+        : list_stack(model::any_list(trees, lamina::whiteout_format::kernel), model::rules_for_links()),
           lowers_(std::move(trees)) {
         below_.create_directories("up").value();
         below_.create_directories("other/things").value();
-        inner_.emplace(lamina::upper(above_), lamina::lower(below_), lamina::policy::memory());
+        inner_.emplace(lamina::upper(above_), lamina::lower(below_), model::rules_for_links());
         inner_->create_directory("work").value();
         upper_.emplace(lamina::subtree_of(*inner_, "up").value());
         work_.emplace(lamina::subtree_of(*inner_, "work").value());
@@ -47,21 +47,21 @@ public:
     static constexpr std::size_t lowers = 4;
     using tree_type = decltype(lamina::overlay{lamina::upper(std::declval<memory_tree&>()), lamina::lower(std::declval<view_type&>())});
     static model::wishes may() {
-        model::wishes all;
+        auto all = model::with_lower_links();
         all.marks = false;
         return all;
     }
-    static lamina::policy layer_rules() { return lamina::policy::memory(); }
+    static lamina::policy layer_rules() { return model::rules_for_links(); }
 
     explicit overlay_as_lower(model::shared_trees trees)
         : lowers_(std::move(trees)), list_(model::any_list(lowers_, lamina::whiteout_format::kernel)) {
-        view_.emplace(lamina::lower(list_), lamina::policy::memory());
+        view_.emplace(lamina::lower(list_), model::rules_for_links());
     }
     [[nodiscard]] memory_tree& upper() { return upper_; }
     [[nodiscard]] tree_type& tree() { return *tree_; }
     [[nodiscard]] lamina::mark_space marks() const { return lamina::mark_space::trusted; }
     [[nodiscard]] static bool refuses(model::step const&, model::outcome const&) { return false; }
-    void open() { tree_.emplace(lamina::upper(upper_), lamina::lower(*view_), lamina::policy::memory()); }
+    void open() { tree_.emplace(lamina::upper(upper_), lamina::lower(*view_), model::rules_for_links()); }
     void close() { tree_.reset(); }
     [[nodiscard]] std::vector<model::image> lower_images() { return model::exact_images(lowers_); }
 

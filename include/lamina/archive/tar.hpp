@@ -55,6 +55,7 @@ public:
         auto contents = std::make_shared<detail::tar_contents>(detail::any_source(std::move(source)));
         detail::tar_reader<detail::any_source> members(contents->source, *size, limits);
         LAMINA_CHECK(detail::tar_builder(members, contents->index, limits).run());
+        contents->fingerprint = contents->index.fingerprint();
         return tar_layer(std::move(contents));
     }
     // The same for an open file of any backend.
@@ -146,6 +147,20 @@ public:
         return keys;
     }
 
+    // What an object has for as long as the archive is the same: its number, and what the archive is told by in place of a
+    // file system's UUID. The type is none that a kernel gives. Errors: enoent.
+    [[nodiscard]] result<object_handle> handle_at(node dir, name_ref name) const {
+        LAMINA_TRY(auto const object, require(dir, name, operation::lookup));
+        object_handle handle;
+        handle.type = handle_type;
+        handle.set_number(detail::tar_index::inode_of(object));
+        handle.set_file_system(contents_->fingerprint);
+        return handle;
+    }
+    [[nodiscard]] std::optional<std::uint64_t> inode_of(object_handle const& handle) const noexcept {
+        return handle.type == handle_type ? handle.number() : std::nullopt;
+    }
+
     [[nodiscard]] capabilities able() const noexcept { return capability::persistent_inodes; }
 
     [[nodiscard]] descent descend(node from, std::string_view names) const noexcept {
@@ -167,6 +182,8 @@ public:
     }
 
 private:
+    static constexpr std::uint8_t handle_type = 0xe2;
+
     explicit tar_layer(std::shared_ptr<detail::tar_contents const> contents) noexcept
         : contents_(std::move(contents)) {}
 
@@ -193,6 +210,6 @@ private:
 };
 
 static_assert(readable_backend<tar_layer> && !writable_backend<tar_layer> && descends<tar_layer>);
-static_assert(byte_source<memory_source>);
+static_assert(gives_handles<tar_layer> && byte_source<memory_source>);
 
 }  // namespace lamina

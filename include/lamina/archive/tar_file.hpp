@@ -8,6 +8,7 @@
 #pragma once
 
 #include <atomic>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -34,6 +35,7 @@ struct tar_contents {
     any_source source;
     tar_index index;
     std::uint64_t device = next_tar_device.fetch_add(1, std::memory_order_relaxed);
+    std::array<std::uint64_t, 2> fingerprint{};  // of the index
 };
 
 }  // namespace detail

@@ -9,6 +9,7 @@
 // Concurrency: built by one thread (tar_build.hpp), never changed afterwards, read by any number without a lock.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -156,6 +157,31 @@ public:
     }
 
     [[nodiscard]] static std::uint64_t inode_of(tar_record_number object) noexcept { return std::uint64_t{object} + 1; }
+
+    // Differs for any two archives whose trees differ in more than attributes that few members have, but for a chance of
+    // one in 2^64 or so; the same each time the same archive is read. Not for use against those who want two to be equal.
+    [[nodiscard]] std::array<std::uint64_t, 2> fingerprint() const noexcept {
+        std::array<std::uint64_t, 2> sum{0x9e3779b97f4a7c15, 0xc2b2ae3d27d4eb4f};
+        auto const take = [&sum](std::uint64_t word) {
+            for (auto& half : sum) {
+                half = (half ^ word) * 0xff51afd7ed558ccd;
+                half ^= half >> 32;
+                word = word << 29 | word >> 35;  // so that the halves tell of different things
+            }
+        };
+        for (tar_record_number i = 0; i != records_.size(); ++i) {
+            auto const& record = records_[i];
+            take(record.place);
+            take(record.size);
+            take(static_cast<std::uint64_t>(record.mtime));
+            take(std::uint64_t{record.mtime_nanoseconds} << 32 | record.parent);
+            take(std::uint64_t{record.uid} << 32 | record.gid);
+            take(std::uint64_t{record.mode} << 8 | static_cast<std::uint64_t>(record.type) << 1 | record.is_link);
+            for (char const c : name_of(record))
+                take(static_cast<unsigned char>(c));
+        }
+        return sum;
+    }
 
     // Records, those without a name included.
     [[nodiscard]] std::size_t size() const noexcept { return records_.size(); }

@@ -21,7 +21,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -39,16 +38,6 @@
 #include <lamina/backend/paths.hpp>
 
 namespace lamina {
-
-namespace detail::memory {
-
-template <class To>
-constexpr void write_number(std::uint64_t value, To to) noexcept {
-    for (unsigned bit = 0; bit != 64; bit += 8)
-        *to++ = static_cast<typename std::iterator_traits<To>::value_type>(value >> bit & 0xff);
-}
-
-}  // namespace detail::memory
 
 class memory_tree : public path_interface<memory_tree> {
 public:
@@ -110,18 +99,12 @@ public:
             return fail(errc::enoent, operation::lookup);
         object_handle handle;
         handle.type = handle_type;
-        detail::memory::write_number(found->id.device, handle.file_system.begin());
-        handle.id.resize(sizeof found->id.inode);
-        detail::memory::write_number(found->id.inode, handle.id.begin());
+        handle.set_file_system({found->id.device, 0});
+        handle.set_number(found->id.inode);
         return handle;
     }
     [[nodiscard]] std::optional<std::uint64_t> inode_of(object_handle const& handle) const noexcept {
-        if (handle.type != handle_type || handle.id.size() != sizeof(std::uint64_t))
-            return std::nullopt;
-        std::uint64_t inode = 0;
-        for (std::size_t i = handle.id.size(); i-- != 0;)
-            inode = inode << 8 | static_cast<unsigned char>(handle.id[i]);
-        return inode;
+        return handle.type == handle_type ? handle.number() : std::nullopt;
     }
     [[nodiscard]] descent descend(node from, std::string_view names) noexcept {
         std::shared_lock lock(tree_->names);

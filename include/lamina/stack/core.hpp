@@ -10,6 +10,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -92,6 +93,10 @@ struct stack_core {
     block_store<Layers> blocks;         // of files that are copied up block by block (blocks.hpp)
 
     std::size_t unheard = 0;            // see begin_unheard
+
+    // What this stack is told by in handles of its objects (handles.hpp), once it was asked for one.
+    std::once_flag stack_named;
+    result<std::array<std::uint64_t, 2>> stack_name = fail(errc::eopnotsupp);
 
     // Set when the layers could not be joined; then every operation fails with it.
     std::optional<error> unusable;

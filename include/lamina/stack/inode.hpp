@@ -32,6 +32,11 @@ public:
     // Gives the file system its index now.
     void meet(std::uint64_t device) { (void)index_of(device); }
 
+    // Of a number that it may not be given again.
+    [[nodiscard]] static constexpr bool is_running(std::uint64_t number) noexcept {
+        return number >> shift == running_index;
+    }
+
 private:
     static constexpr unsigned shift = 48;
     static constexpr std::uint64_t low_mask = (std::uint64_t{1} << shift) - 1;

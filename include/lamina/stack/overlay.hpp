@@ -26,6 +26,7 @@
 #include <lamina/stack/changes.hpp>
 #include <lamina/stack/file.hpp>
 #include <lamina/stack/glance.hpp>
+#include <lamina/stack/handles.hpp>
 #include <lamina/stack/materialize.hpp>
 #include <lamina/stack/modify.hpp>
 #include <lamina/stack/open.hpp>
@@ -37,7 +38,8 @@
 namespace lamina {
 
 template <class Upper, class... Groups>
-class overlay : public path_interface<overlay<Upper, Groups...>> {
+class overlay : public path_interface<overlay<Upper, Groups...>>,
+                public detail::names_objects<overlay<Upper, Groups...>> {
     using layers_type = lamina::layers<Upper, Groups...>;
     using core_type = detail::stack_core<layers_type>;
     using entry_id = detail::entry_id;
@@ -126,7 +128,7 @@ public:
     [[nodiscard]] result<void> write(path_view path, std::string_view bytes, mode_bits mode = 0666)
         requires writable
     {
-        LAMINA_TRY(bool const written, doing(operation::write, [&] { return write_whole(path, bytes, mode); }));
+        LAMINA_TRY(bool const written, doing(operation::write, [&] { return detail::write_whole(*this, *core_, path, bytes, mode); }));
         if (written)
             return {};
         return outer_interface::write(path, bytes, mode);
@@ -388,6 +390,7 @@ public:
 
 private:
     friend class write_batch<overlay>;
+    friend class detail::names_objects<overlay>;
 
     void join() {
         if (auto joined = detail::join_layers(*core_); !joined)
@@ -417,22 +420,6 @@ private:
     template <class Judge, class Act>
     result<void> changing(operation op, node dir, name_ref name, Judge&& judge, Act&& act) {
         return doing(op, [&] { return detail::change_object(*core_, core_type::id_of(dir), name, judge, act); });
-    }
-
-    // False if it is to be written in place.
-    [[nodiscard]] result<bool> write_whole(path_view path, std::string_view bytes, mode_bits mode) {
-        if (!detail::flushes_data(*core_))
-            return false;
-        path_walk<overlay> at(*this, operation::write);
-        LAMINA_CHECK(at.to_place(path, links::follow));
-        auto const dir = core_type::id_of(at.directory());
-        if (at.found())
-            return at.object().is_regular() ? detail::replace_content(*core_, dir, at.name(), bytes) : result<bool>(false);
-        auto made = detail::new_whole_file<core_type>(*core_, dir, at.name(), mode).run(bytes);
-        // Somebody else was faster: then there is a file to write to.
-        if (!made.has_value() && made.error() == errc::eexist)
-            return false;
-        return made;
     }
 
     [[nodiscard]] bool absent(entry_id id) const noexcept {

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include <lamina/backend/content.hpp>
+#include <lamina/backend/walk.hpp>
 #include <lamina/stack/create.hpp>
 
 namespace lamina::detail {
@@ -135,5 +136,22 @@ private:
     std::optional<file_of<upper_type>> file_;
     bool named_ = false;
 };
+
+// A whole file by its path. False if it is to be written in place.
+template <class Overlay, class Core>
+[[nodiscard]] result<bool> write_whole(Overlay& tree, Core& core, path_view path, std::string_view bytes, mode_bits mode) {
+    if (!flushes_data(core))
+        return false;
+    path_walk<Overlay> at(tree, operation::write);
+    LAMINA_CHECK(at.to_place(path, links::follow));
+    auto const directory = Core::id_of(at.directory());
+    if (at.found())
+        return at.object().is_regular() ? replace_content(core, directory, at.name(), bytes) : result<bool>(false);
+    auto made = new_whole_file<Core>(core, directory, at.name(), mode).run(bytes);
+    // Somebody else was faster: then there is a file to write to.
+    if (!made.has_value() && made.error() == errc::eexist)
+        return false;
+    return made;
+}
 
 }  // namespace lamina::detail

@@ -8,7 +8,6 @@ class one_overlay {
 
 public:
     static constexpr std::size_t most = 1000;
-    static constexpr bool gives_handles = false;
     static constexpr auto format = lamina::whiteout_format::kernel;
     void add(conformance::content const& given) {
         trees_.push_back(std::make_unique<lamina::memory_tree>());

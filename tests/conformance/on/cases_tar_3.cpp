@@ -9,7 +9,6 @@ namespace {
 class tar_lowers {
 public:
     static constexpr std::size_t most = 1000;
-    static constexpr bool gives_handles = false;
     static constexpr auto format = lamina::whiteout_format::aufs;
     void add(conformance::content const& given) {
         trees_.push_back(lamina::tar_layer::open(lamina::memory_source(conformance::tar_of(given))).value());

@@ -6,7 +6,7 @@
 
 namespace {
 
-class fixture : public conformance::overlay_promises<false, false> {
+class fixture : public conformance::overlay_promises<false> {
 public:
     // What is given reaches the innermost overlay through itself, half of it in its upper, half in its lower.
     explicit fixture(conformance::content const& given) {

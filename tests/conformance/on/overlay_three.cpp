@@ -10,7 +10,7 @@
 
 namespace {
 
-class fixture : public conformance::overlay_promises<false, false> {
+class fixture : public conformance::overlay_promises<false> {
 public:
     explicit fixture(conformance::content const& given)
         : archive_(lamina::tar_layer::open(lamina::memory_source(conformance::tar_of(conformance::part(given, 2, 3))))

@@ -209,3 +209,19 @@ TEST_CASE("[tar.layer.12] any number of threads read one layer and one file") {
         thread.join();
     CHECK(wrong == 0);
 }
+
+TEST_CASE("[tar.layer.13] a handle is the same each time the archive is read, for all names of an object, and in no other archive") {
+    auto const handle = [](tar_layer& layer, char const* name) {
+        return layer.handle_at(layer.root(), lamina::name_ref(std::string_view(name))).value();
+    };
+    auto made = maker().file("a", "1").file("b", "2");
+    auto first = tree(made), again = tree(made), other = tree(maker().file("a", "1").file("c", "2"));
+    CHECK(handle(first, "a") == handle(again, "a"));
+    CHECK(handle(first, "a") != handle(first, "b"));
+    CHECK(handle(first, "a") != handle(other, "a"));
+    CHECK(first.inode_of(handle(first, "b")) == first.status("b").value().id.inode);
+    CHECK(first.handle_at(first.root(), std::string_view("none")).error() == errc::enoent);
+    auto cut = handle(first, "a");
+    cut.id.pop_back();
+    CHECK(first.inode_of(cut) == std::nullopt);
+}
