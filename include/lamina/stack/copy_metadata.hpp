@@ -4,6 +4,9 @@
 // Requires throughout: the tree lock, exclusive.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -53,6 +56,19 @@ template <class Core, class Set>
     return {};
 }
 
+// A time that the upper's file system cannot hold is cut to its range, without an error (utimensat(2)). It is no reason to
+// refuse a copy-up, and not to be kept quiet: such objects are counted. Only times that not every file system can hold are
+// looked at again: `status()` gives the copy's attributes as they are now.
+template <class Core, class Status>
+void note_clamped(Core& core, attributes const& wanted, bool modified, Status&& status) {
+    auto const is_far = [](timestamp const& time) { return time.seconds < -0x80000000LL || time.seconds > 0x7fffffffLL; };
+    if (!is_far(wanted.atime) && (modified || !is_far(wanted.mtime)))
+        return;
+    auto const found = status();
+    if (found && (found->atime.seconds != wanted.atime.seconds || (!modified && found->mtime.seconds != wanted.mtime.seconds)))
+        core.clamped_times.fetch_add(1, std::memory_order_relaxed);
+}
+
 // Steps 3 to 6 for what has no data: a directory, a symbolic link, a device, a fifo, a socket.
 template <class Core>
 [[nodiscard]] result<void> copy_metadata(Core& core, attributes const& from, layer_number layer, node directory,
@@ -65,7 +81,11 @@ template <class Core>
     }));
     if (!from.is_symlink())
         LAMINA_CHECK(upper.set_mode_at(core.work, copy, from.mode));
-    return upper.set_times_at(core.work, copy, time_change::both(from.atime, from.mtime));
+    LAMINA_CHECK(upper.set_times_at(core.work, copy, time_change::both(from.atime, from.mtime)));
+    note_clamped(core, from, false, [&]() -> std::optional<attributes> {
+        return upper.lookup(core.work, copy).value_or(std::nullopt);
+    });
+    return {};
 }
 
 // Runs `change` on a directory of the upper, then puts the directory's times back as they were.

@@ -152,6 +152,7 @@ public:
         if (changes_data())
             times.modification = time_change::action::now;
         LAMINA_CHECK(copy_->set_times(times));
+        note_clamped(core_, from_, changes_data(), [this] { return copy_->status(); });
         return is_to_be_flushed() ? copy_->sync(sync_kind::everything) : result<void>();
     }
 

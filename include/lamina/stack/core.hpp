@@ -93,6 +93,7 @@ struct stack_core {
     block_store<Layers> blocks;         // of files that are copied up block by block (blocks.hpp)
 
     std::size_t unheard = 0;            // see begin_unheard
+    std::atomic<std::uint64_t> clamped_times{0};  // see note_clamped (copy_metadata.hpp)
 
     // What this stack is told by in handles of its objects (handles.hpp), once it was asked for one.
     std::once_flag stack_named;

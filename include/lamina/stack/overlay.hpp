@@ -82,6 +82,9 @@ public:
         return core_->entries.bytes();
     }
 
+    // How many objects lost a time in a copy-up because the upper's file system cannot hold it: it holds the nearest now.
+    [[nodiscard]] std::uint64_t clamped_times() const noexcept { return core_->clamped_times; }
+
     // What the upper adds, modifies and deletes against the lowers, ordered by path. Errors: with the path.
     [[nodiscard]] result<std::vector<change>, path_error> changes()
         requires writable

@@ -1,4 +1,6 @@
 // Mistakes of the overlay that were found once, each by the model or the kernel oracle, cut down to what matters. They stay.
+#include <algorithm>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -326,4 +328,51 @@ TEST_CASE("[stack_issue.15] what flags mean for an ACL is the upper's to say") {
     CHECK(code(root.set_xattr("f", "user.k", "v", xattr_flags::replace)) == errc::enodata);
     CHECK(code(root.set_xattr("f", xattr::acl_access, "v", xattr_flags::replace)) == errc::ok);
     CHECK(root.get_xattr("f", xattr::acl_access).value() == "v");
+}
+
+namespace {
+
+// A file system of 32-bit times.
+struct cuts_times {
+    static constexpr bool wraps_files = true;
+    static constexpr bool names_files = false;
+    template <class Target, class F>
+    auto around(Target&, call c, F& perform) -> lamina::detail::answer_of<F> {
+        time_change cut;
+        if (c.times != nullptr) {
+            cut = *c.times;
+            for (auto* const time : {&cut.atime, &cut.mtime})
+                time->seconds = std::clamp<std::int64_t>(time->seconds, -0x80000000LL, 0x7fffffffLL);
+            c.times = &cut;
+        }
+        return perform(c);
+    }
+};
+class short_times : public forwarding<short_times, held<memory_tree&>, cuts_times> {
+public:
+    explicit short_times(memory_tree& tree) : forwarding(held<memory_tree&>(tree), cuts_times{}) {}
+};
+
+}  // namespace
+
+TEST_CASE("[stack_issue.16] a time that the upper cannot hold is told, not only cut") {
+    memory_tree lower_tree = small_lower(), scratch;
+    timestamp const far{5'000'000'000, 7}, near{5, 6};
+    lower_tree.times("f", time_change::both(near, far)).value();
+    lower_tree.times("d", time_change::both(far, near)).value();
+    lower_tree.times("d/g", time_change::both(near, near)).value();
+    {
+        short_times poor(scratch);
+        overlay root{upper(poor), lower(lower_tree)};
+        root.permissions("d/g", 0600).value();
+        CHECK(root.clamped_times() == 1);  // the directory above
+        root.permissions("f", 0600).value();
+        CHECK(root.clamped_times() == 2);
+        CHECK(root.status("f").value().mtime.seconds == 0x7fffffff);
+    }
+    memory_tree other;
+    overlay root{upper(other), lower(lower_tree)};
+    root.permissions("f", 0600).value();
+    CHECK(root.clamped_times() == 0);
+    CHECK(root.status("f").value().mtime == far);
 }
