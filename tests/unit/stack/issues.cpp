@@ -46,7 +46,7 @@ policy with_half_copies() {
 // As xfs does it: directories that come to another parent by an exchange have been modified.
 struct touches_exchanged {
     static constexpr bool wraps_files = false;
-    static constexpr bool names_files = false;
+    [[maybe_unused]] static constexpr bool names_files = false;
     template <class Target, class F>
     auto around(Target& tree, call const& c, F& perform) -> lamina::detail::answer_of<F> {
         auto answer = perform(c);
@@ -63,7 +63,7 @@ struct touches_exchanged {
 // As Linux does it: flags mean nothing for an ACL.
 struct sets_acls {
     static constexpr bool wraps_files = false;
-    static constexpr bool names_files = false;
+    [[maybe_unused]] static constexpr bool names_files = false;
     template <class Target, class F>
     auto around(Target&, call const& c, F& perform) -> lamina::detail::answer_of<F> {
         call plain = c;
@@ -335,7 +335,7 @@ namespace {
 // A file system of 32-bit times.
 struct cuts_times {
     static constexpr bool wraps_files = true;
-    static constexpr bool names_files = false;
+    [[maybe_unused]] static constexpr bool names_files = false;
     template <class Target, class F>
     auto around(Target&, call c, F& perform) -> lamina::detail::answer_of<F> {
         time_change cut;
