@@ -82,7 +82,8 @@ TEST_CASE("[oracle.blocks] the kernel refuses an upper with block-wise files, an
     CHECK_THROWS_AS(l.mount(options), std::runtime_error);
 
     // With its warning taken away, by somebody who knows better.
-    auto const warning = l.place / "work/work/incompat/lamina-blocks";
+    std::string const in_work = std::string("work") + "/work" + "/incompat";
+    auto const warning = l.place / (in_work + "/lamina-blocks");
     auto const namespace_mark = warning + "/trusted.overlay.";
     REQUIRE(::rmdir(namespace_mark.c_str()) == 0);
     REQUIRE(::rmdir(warning.c_str()) == 0);
@@ -93,7 +94,7 @@ TEST_CASE("[oracle.blocks] the kernel refuses an upper with block-wise files, an
         CHECK((::stat(file.c_str(), &object) != 0 && errno == EIO));
         CHECK(kernel_reads(file).empty());
     }
-    REQUIRE(::mkdir((l.place / "work/work/incompat").c_str(), 0700) == 0);
+    REQUIRE(::mkdir((l.place / in_work).c_str(), 0700) == 0);
     REQUIRE(::mkdir(warning.c_str(), 0700) == 0);
     REQUIRE(::mkdir(namespace_mark.c_str(), 0700) == 0);
     {

@@ -1,9 +1,10 @@
 // Where the maps of an upper lie, and which of its block-wise files are open: the state behind blocks.hpp, one for each
 // overlay.
 //
-//   <work>/lamina/blocks/<id>                       the maps
-//   <work>/work/incompat/lamina-blocks/<namespace>  that there may be such files, and in which namespace their marks
-//                                                   are. A kernel mount refuses a work directory that has it.
+//   lamina/blocks/<id>                        the maps
+//   work/incompat/lamina-blocks/<namespace>   that there may be such files, and in which namespace their marks are. A
+//                                             kernel mount refuses a work directory that has it.
+// Both in the work directory.
 //
 // Requires throughout: the tree lock, exclusive.
 #pragma once
