@@ -134,11 +134,7 @@ private:
         if (!core_.index_held)
             return numbers;
         auto& tree = core_.layers.work_tree();
-        std::vector<std::string> names;
-        LAMINA_CHECK(tree.list_at(core_.index, [&](directory_entry const& entry) {
-            names.emplace_back(entry.name);
-            return true;
-        }));
+        LAMINA_TRY(auto const names, names_in(tree, core_.index));
         for (auto const& name : names) {
             LAMINA_TRY(auto const origin, tree.get_xattr_at(core_.index, name_ref(name), mark_key(core_, mark::origin)));
             auto const handle = origin ? mark::read_handle(*origin) : std::nullopt;

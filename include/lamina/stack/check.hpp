@@ -139,11 +139,7 @@ private:
         return {};
     }
     [[nodiscard]] result<std::vector<std::string>> names_in(node directory) {
-        std::vector<std::string> names;
-        LAMINA_CHECK(work().list_at(directory, [&](directory_entry const& entry) {
-            names.emplace_back(entry.name);
-            return true;
-        }));
+        LAMINA_TRY(auto names, detail::names_in(work(), directory));
         std::sort(names.begin(), names.end());
         return names;
     }

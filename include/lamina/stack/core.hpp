@@ -232,7 +232,7 @@ struct stack_core {
     // given.
     void begin_unheard(entry_id id) {
         ++unheard;
-        entries.for_each([&, number = at(id).inode.load()](entry& e) {
+        entries.for_each([&, number = at(id).inode.load()](entry_id, entry& e) {
             if (e.is(fact::inode) && e.inode == number)
                 e.forget_attributes();
         });
@@ -324,7 +324,7 @@ struct stack_core {
             for (entry_id const name : links.group_of(id)->members)
                 add(name);
         } else if (links_in_upper > 1 && at(id).is(fact::inode)) {
-            entries.for_each_id([&, number = at(id).inode.load()](entry_id one, entry& e) {
+            entries.for_each([&, number = at(id).inode.load()](entry_id one, entry& e) {
                 if (e.is(fact::inode) && e.inode == number && e.directory == nullptr)
                     add(one);
             });

@@ -180,15 +180,9 @@ public:
         --live_;
     }
 
-    // Calls f(entry&) for every entry there ever was, those that are free included.
+    // Calls f(entry_id, entry&) for every entry there ever was, those that are free included.
     template <class F>
     void for_each(F&& f) {
-        for (std::uint32_t i = 1; i < made_; ++i)
-            f((*this)[entry_id{i}]);
-    }
-    // The same as f(entry_id, entry&).
-    template <class F>
-    void for_each_id(F&& f) {
         for (std::uint32_t i = 1; i < made_; ++i)
             f(entry_id{i}, (*this)[entry_id{i}]);
     }

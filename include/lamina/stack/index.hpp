@@ -272,7 +272,7 @@ void now_indexed(Core& core, link_group& group, std::uint64_t lower_links, bool 
 template <class Core>
 [[nodiscard]] result<void> identify_open_files(Core& core) {
     std::vector<entry_id> unknown;
-    core.entries.for_each_id([&](entry_id id, entry& e) {
+    core.entries.for_each([&](entry_id id, entry& e) {
         if (e.pins.load(std::memory_order_acquire) != 0 && e.parent != entry_id::none && e.directory == nullptr &&
             !e.is(fact::identified) && !e.is(fact::negative) && !e.is(fact::removed))
             unknown.push_back(id);

@@ -137,11 +137,7 @@ template <class Core>
     if (at.get() == node{})
         return {};
     auto& tree = core.layers.work_tree();
-    std::vector<std::string> names;
-    LAMINA_CHECK(tree.list_at(at.get(), [&](directory_entry const& entry) {
-        names.emplace_back(entry.name);
-        return true;
-    }));
+    LAMINA_TRY(auto const names, names_in(tree, at.get()));
     for (auto const& name : names) {
         std::string text;
         {

@@ -92,13 +92,7 @@ template <class Core>
 
 // Where the extended attributes of an object are read. Requires: tree lock.
 template <class Core>
-struct readable_place {
-    layer_number layer;
-    node directory;
-    name_ref name;
-};
-template <class Core>
-[[nodiscard]] result<readable_place<Core>> where_to_read(Core& core, entry_id directory, name_ref name) {
+[[nodiscard]] result<location> where_to_read(Core& core, entry_id directory, name_ref name) {
     if (!core.alive(directory))
         return fail(errc::enoent);
     entry_id id = directory;
@@ -108,11 +102,10 @@ template <class Core>
     entry const& e = core.at(id);
     if (e.directory != nullptr) {
         auto const& top = e.directory->layers.front();
-        return readable_place<Core>{top.layer, top.at, name_ref{}};
+        return location{top.layer, top.at, name_ref{}};
     }
     LAMINA_CHECK(identify(core, id));
-    auto const place = core.where(id);
-    return readable_place<Core>{place.layer, place.directory, place.name};
+    return core.where(id);
 }
 
 template <class Core>

@@ -148,11 +148,7 @@ template <class Core>
         return {};
     LAMINA_CHECK(judge_incompat(core));
 
-    std::vector<std::string> left;
-    LAMINA_CHECK(tree.list_at(core.work, [&](directory_entry const& entry) {
-        left.emplace_back(entry.name);
-        return true;
-    }));
+    LAMINA_TRY(auto const left, names_in(tree, core.work));
     for (auto const& name : left)
         if (name != incompat_name)
             discard_temporary(core, name);
@@ -214,11 +210,7 @@ void settle_policy(Core& core) {
 template <class Core>
 [[nodiscard]] result<void> sweep_index(Core& core, node index) {
     auto& tree = core.layers.work_tree();
-    std::vector<std::string> names;
-    LAMINA_CHECK(tree.list_at(index, [&](directory_entry const& entry) {
-        names.emplace_back(entry.name);
-        return true;
-    }));
+    LAMINA_TRY(auto const names, names_in(tree, index));
     for (auto const& name : names) {
         LAMINA_TRY(auto const found, tree.lookup(index, name_ref(name)));
         if (!found || found->is_directory())

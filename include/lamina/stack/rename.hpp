@@ -251,11 +251,7 @@ private:
                 LAMINA_CHECK(mark_opaque(core_, inside, name_ref{}));
                 LAMINA_CHECK(flush_names(core_, inside));
             }
-            std::vector<std::string> names;
-            LAMINA_CHECK(upper().list_at(inside, [&](directory_entry const& entry) {
-                names.emplace_back(entry.name);
-                return true;
-            }));
+            LAMINA_TRY(auto const names, names_in(upper(), inside));
             for (auto const& name : names)
                 LAMINA_CHECK(upper().remove_at(inside, name_ref(name)));
             return {};

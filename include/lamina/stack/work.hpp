@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <lamina/backend/remove_all.hpp>
 #include <lamina/stack/durable.hpp>
@@ -22,6 +23,17 @@ template <class Core>
     char digits[16];
     auto const end = std::to_chars(digits, digits + sizeof digits, core.next_temporary++, 16).ptr;
     return std::string("#l").append(digits, end);
+}
+
+// The names in a directory, all of them before the first is dealt with: then it may be changed.
+template <class B>
+[[nodiscard]] result<std::vector<std::string>> names_in(B& tree, node directory) {
+    std::vector<std::string> names;
+    LAMINA_CHECK(tree.list_at(directory, [&](directory_entry const& entry) {
+        names.emplace_back(entry.name);
+        return true;
+    }));
+    return names;
 }
 
 // Deletes something from the work directory, a whole tree if it is one. A failure leaves it for the next sweep: it is
