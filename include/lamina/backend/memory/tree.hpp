@@ -74,9 +74,10 @@ public:
     [[nodiscard]] result<directory_inode*> place_for(node dir, name_ref name, operation op) const noexcept {
         if (name.empty())
             return fail(errc::eexist, op);
+        // In this order, which is the kernel's: in a removed directory a name too long is ENOENT too.
+        LAMINA_TRY(auto* const parent, directory(dir, op));
         if (auto const code = judge_name(name.text); code != errc::ok)
             return fail(code, op);
-        LAMINA_TRY(auto* const parent, directory(dir, op));
         if (parent->names.find(name) != nullptr)
             return fail(errc::eexist, op);
         return parent;
