@@ -184,4 +184,38 @@ TEST_CASE("[handle.11] a handle from before a change of mode reads on, and tells
     CHECK(file.status().value().id == tree.status("f").value().id);
 }
 
+TEST_CASE("[handle.12] through a handle: extended attributes, read and removed, also when the name is gone") {
+    if (cannot_hold<fixture>(lamina::capability::user_xattrs, "user.* attributes"))
+        return;
+    fixture on(content().file("f", "text").xattr("user.k", "v").xattr("user.l", ""));
+    auto& tree = on.tree();
+    auto file = tree.open("f", open_flags::read).value();
+    if constexpr (!lamina::removes_xattrs<decltype(file)>) {
+        WARN("left out: files of this configuration have their attributes by name only");
+    } else {
+        auto const keys = [&] {
+            auto found = file.list_xattrs().value();
+            std::erase_if(found, [](std::string const& key) { return !key.starts_with("user."); });
+            std::sort(found.begin(), found.end());
+            return found;
+        };
+        CHECK(file.get_xattr("user.k").value() == "v");
+        CHECK(file.get_xattr("user.l").value() == "");
+        CHECK(file.get_xattr("user.none").value() == std::nullopt);
+        CHECK(outcome(file.get_xattr("")) == errc::erange);
+        CHECK(keys() == names{"user.k", "user.l"});
+        CHECK(outcome(file.remove_xattr("user.none")) == errc::enodata);
+        CHECK(outcome(file.remove_xattr("user.k")) == errc::ok);
+        CHECK(keys() == names{"user.l"});
+        CHECK(outcome(tree.get_xattr("f", "user.k")) == errc::enodata);
+        CHECK(outcome(tree.set_xattr("f", "user.m", "by name")) == errc::ok);
+        CHECK(file.get_xattr("user.m").value() == "by name");
+        CHECK(outcome(tree.remove("f")) == errc::ok);
+        CHECK(keys() == names{"user.l", "user.m"});
+        CHECK(outcome(file.remove_xattr("user.l")) == errc::ok);
+        CHECK(keys() == names{"user.m"});
+        CHECK(read_some(file, 0, 100).value() == "text");
+    }
+}
+
 }  // namespace

@@ -55,6 +55,7 @@ private:
         case primitive::set_xattr_at:
         case primitive::remove_xattr_at:
         case primitive::file_set_xattr:
+        case primitive::file_remove_xattr:
             if (lamina::xattr::is_trusted(c.key) && lacks_it(capability::trusted_xattrs))
                 return errc::eperm;
             break;

@@ -13,9 +13,11 @@
 #include <new>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include <lamina/backend/concepts.hpp>
 
@@ -40,6 +42,8 @@ public:
     virtual result<std::uint64_t> next_hole(std::uint64_t offset) = 0;
     virtual result<attributes> status() = 0;
     virtual result<std::optional<digest>> verity_digest() = 0;
+    virtual std::optional<int> data_descriptor() = 0;
+    virtual bool descriptor_is_final() = 0;
     virtual result<std::size_t> write_at(std::span<std::byte const> bytes, std::uint64_t offset) = 0;
     virtual result<std::size_t> append(std::span<std::byte const> bytes) = 0;
     virtual result<void> resize(std::uint64_t size) = 0;
@@ -48,6 +52,9 @@ public:
     virtual result<void> set_owner(user_id uid, group_id gid) = 0;
     virtual result<void> set_times(time_change const& times) = 0;
     virtual result<void> set_xattr(std::string_view key, std::string_view value, xattr_flags flags) = 0;
+    virtual result<std::optional<std::string>> get_xattr(std::string_view key) = 0;
+    virtual result<std::vector<std::string>> list_xattrs() = 0;
+    virtual result<void> remove_xattr(std::string_view key) = 0;
     // `from` holds the same type as this.
     virtual result<std::uint64_t> copy_range_from(erased_file& from, std::uint64_t from_offset, std::uint64_t to_offset,
                                                   std::uint64_t count) = 0;
@@ -79,6 +86,18 @@ public:
             return file_.verity_digest();
         else
             return std::optional<digest>();
+    }
+    std::optional<int> data_descriptor() override {
+        if constexpr (has_data_descriptor<F>)
+            return file_.data_descriptor();
+        else
+            return std::nullopt;
+    }
+    bool descriptor_is_final() override {
+        if constexpr (has_data_descriptor<F>)
+            return file_.descriptor_is_final();
+        else
+            return true;
     }
 
     // A handle of a backend that cannot write was not opened for writing, and there is nothing else it could change.
@@ -129,6 +148,24 @@ public:
             return file_.set_xattr(key, value, flags);
         else
             return fail(errc::erofs, operation::set_xattr);
+    }
+    result<std::optional<std::string>> get_xattr([[maybe_unused]] std::string_view key) override {
+        if constexpr (reads_xattrs<F>)
+            return file_.get_xattr(key);
+        else
+            return fail(errc::eopnotsupp, operation::get_xattr);
+    }
+    result<std::vector<std::string>> list_xattrs() override {
+        if constexpr (reads_xattrs<F>)
+            return file_.list_xattrs();
+        else
+            return fail(errc::eopnotsupp, operation::list_xattrs);
+    }
+    result<void> remove_xattr([[maybe_unused]] std::string_view key) override {
+        if constexpr (removes_xattrs<F>)
+            return file_.remove_xattr(key);
+        else
+            return fail(writable_file<F> ? errc::eopnotsupp : errc::erofs, operation::remove_xattr);
     }
     result<std::uint64_t> copy_range_from(erased_file& from, std::uint64_t from_offset, std::uint64_t to_offset,
                                           std::uint64_t count) override {
@@ -191,6 +228,8 @@ public:
     result<attributes> status() { return file_->status(); }
     // Empty also for a kind of file that has none.
     result<std::optional<digest>> verity_digest() { return file_->verity_digest(); }
+    [[nodiscard]] std::optional<int> data_descriptor() { return file_->data_descriptor(); }
+    [[nodiscard]] bool descriptor_is_final() { return file_->descriptor_is_final(); }
 
     // Changes. Errors: of a file whose backend cannot write, ebadf for content and erofs for everything else.
     result<std::size_t> write_at(std::span<std::byte const> bytes, std::uint64_t offset) {
@@ -205,6 +244,10 @@ public:
     result<void> set_xattr(std::string_view key, std::string_view value, xattr_flags flags) {
         return file_->set_xattr(key, value, flags);
     }
+    // Errors of these also: eopnotsupp for a kind of file whose attributes are read by name only.
+    result<std::optional<std::string>> get_xattr(std::string_view key) { return file_->get_xattr(key); }
+    result<std::vector<std::string>> list_xattrs() { return file_->list_xattrs(); }
+    result<void> remove_xattr(std::string_view key) { return file_->remove_xattr(key); }
 
     // Errors: eopnotsupp for two files of different types, or of one that cannot copy.
     result<std::uint64_t> copy_range_from(any_file& from, std::uint64_t from_offset, std::uint64_t to_offset,

@@ -45,7 +45,6 @@ namespace lamina {
 //                          tell answers `offset` (or the size, past the end).
 //   next_hole(offset)      the first offset >= `offset` in a hole; the file's size if none is.
 //   status()               attributes of the open object, also after its name is gone.
-//   get_xattr, list_xattrs are not here: attributes are read by name.
 template <class F>
 concept readable_file = std::movable<F> && requires(F& file, std::span<std::byte> out, std::uint64_t offset) {
     { file.read_at(out, offset) } -> std::same_as<result<std::size_t>>;
@@ -60,6 +59,20 @@ concept readable_file = std::movable<F> && requires(F& file, std::span<std::byte
 template <class F>
 concept measures_content = readable_file<F> && requires(F& file) {
     { file.verity_digest() } -> std::same_as<result<std::optional<digest>>>;
+};
+
+// Where the bytes of an open file are those of a real file. Optional.
+//   data_descriptor()       a descriptor whose bytes, at every offset, are this file's: for who hands the data on without
+//                           reading it. It stays the file's own and is open as long as it. Empty where there is none,
+//                           and where what goes past this file would be missed.
+//   descriptor_is_final()   whether that answer stays. A file of a lower layer is read elsewhere once it is copied up;
+//                           what was read through the old descriptor until then was right.
+// Of a file that was opened for writing the descriptor may be written through: whatever the backend remembers of the
+// file it then asks anew.
+template <class F>
+concept has_data_descriptor = readable_file<F> && requires(F& file) {
+    { file.data_descriptor() } -> std::same_as<std::optional<int>>;
+    { file.descriptor_is_final() } -> std::same_as<bool>;
 };
 
 // The file-handle half of writing. `write_at` and `append` may write fewer bytes than given (at least one), as
@@ -80,6 +93,20 @@ concept writable_file =
         { file.set_times(times) } -> std::same_as<result<void>>;
         { file.set_xattr(key, value, xattr_flags::none) } -> std::same_as<result<void>>;
     };
+
+// Extended attributes of an open file, also after its name is gone. Optional; without it they are read by name.
+//   get_xattr(key)      as get_xattr_at of the name it was opened by: empty if there is no such attribute.
+//   list_xattrs()       as list_xattrs_at.
+//   remove_xattr(key)   enodata.
+template <class F>
+concept reads_xattrs = readable_file<F> && requires(F& file, std::string_view key) {
+    { file.get_xattr(key) } -> std::same_as<result<std::optional<std::string>>>;
+    { file.list_xattrs() } -> std::same_as<result<std::vector<std::string>>>;
+};
+template <class F>
+concept removes_xattrs = reads_xattrs<F> && writable_file<F> && requires(F& file, std::string_view key) {
+    { file.remove_xattr(key) } -> std::same_as<result<void>>;
+};
 
 // `to.copy_range_from(from, from_offset, to_offset, count)` moves bytes without passing them through this process and
 // returns how many (0: at the end of `from`); exdev, eopnotsupp or einval where this pair cannot. `to.clone_from(from)`

@@ -145,10 +145,7 @@ public:
     [[nodiscard]] result<std::optional<std::string>> get_xattr_at(node dir, name_ref name, std::string_view key) {
         std::shared_lock lock(tree_->names);
         LAMINA_TRY(auto const* const found, tree_->object(dir, name, operation::get_xattr));
-        if (auto const code = detail::memory::judge_xattr(found->type, key); code == errc::erange)
-            return fail(code, operation::get_xattr);
-        std::shared_lock attributes_lock(found->guard);
-        return found->xattrs.get(key);
+        return detail::memory::get_xattr(*found, key);
     }
     [[nodiscard]] result<std::vector<std::string>> list_xattrs_at(node dir, name_ref name) {
         std::shared_lock lock(tree_->names);

@@ -18,8 +18,10 @@
 #include <limits>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <lamina/core/attributes.hpp>
 #include <lamina/core/open.hpp>
@@ -27,6 +29,7 @@
 #include <lamina/posix/name.hpp>
 #include <lamina/posix/stat.hpp>
 #include <lamina/posix/verity.hpp>
+#include <lamina/posix/xattr.hpp>
 
 namespace lamina {
 
@@ -71,6 +74,10 @@ public:
     // As the kernel keeps and enforces it (fs-verity). Empty for a file without one, and for an algorithm that is not
     // known here.
     [[nodiscard]] result<std::optional<digest>> verity_digest() { return detail::measure_verity(fd()); }
+
+    // See has_data_descriptor.
+    [[nodiscard]] std::optional<int> data_descriptor() const noexcept { return fd(); }
+    [[nodiscard]] bool descriptor_is_final() const noexcept { return true; }
 
     // At least one byte of `bytes`, as write(2); past the end makes a hole. In a file that was opened to append,
     // Linux writes at the end whatever `offset` says. Errors: ebadf, efbig, enospc, edquot.
@@ -125,6 +132,18 @@ public:
         return run(operation::set_xattr, [&] {
             return ::fsetxattr(fd(), terminated.c_str(), value.data(), value.size(), static_cast<int>(flags));
         });
+    }
+    // Empty if there is no such attribute, or if the file system has none at all. Errors: erange, einval (the key).
+    [[nodiscard]] result<std::optional<std::string>> get_xattr(std::string_view key) {
+        return detail::get_attribute(fd(), key);
+    }
+    [[nodiscard]] result<std::vector<std::string>> list_xattrs() { return detail::list_attributes(fd()); }
+    // Errors: enodata, erange (the key), eperm, eopnotsupp.
+    [[nodiscard]] result<void> remove_xattr(std::string_view key) {
+        detail::terminated_key const terminated(key);
+        if (terminated.judged() != errc::ok)
+            return fail(terminated.judged(), operation::remove_xattr);
+        return run(operation::remove_xattr, [&] { return ::fremovexattr(fd(), terminated.c_str()); });
     }
 
     // Moves at most `count` bytes inside the kernel; how many, 0 at the end of `from`. One call moves 2 GiB at most.

@@ -66,6 +66,29 @@ template <class Read>
     return large;
 }
 
+// What the answer to reading one attribute means: it, or that there is none.
+[[nodiscard]] inline result<std::optional<std::string>> attribute_or_none(result<std::string> value) {
+    if (value)
+        return std::optional<std::string>(*std::move(value));
+    if (value.error() == errc::enodata || value.error() == errc::eopnotsupp)
+        return std::optional<std::string>();
+    return unexpected(value.error());
+}
+
+// The keys in what listxattr(2) answered. Empty also where the file system has none.
+[[nodiscard]] inline result<std::vector<std::string>> listed_keys(result<std::string> const& names) {
+    std::vector<std::string> keys;
+    if (!names && names.error() != errc::eopnotsupp)
+        return unexpected(names.error());
+    if (names)
+        for (std::string_view rest = *names; !rest.empty();) {
+            auto const end = rest.find('\0');
+            keys.emplace_back(rest.substr(0, end));
+            rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+        }
+    return keys;
+}
+
 // Empty if there is no such attribute, or if the file system has none at all.
 [[nodiscard]] inline result<std::optional<std::string>> get_attribute(int directory, char const* name,
                                                                       std::string_view key, resolution how) {
@@ -73,19 +96,23 @@ template <class Read>
     if (terminated.judged() != errc::ok)
         return fail(terminated.judged(), operation::get_xattr);
     char const* const k = terminated.c_str();
-    auto value = read_attribute(operation::get_xattr, [&](char* to, std::size_t size) {
+    return attribute_or_none(read_attribute(operation::get_xattr, [&](char* to, std::size_t size) {
         return on_attributes(
             directory, name, how,
             [&](char const* n) { return sys::getxattrat(directory, n, AT_SYMLINK_NOFOLLOW, k, to, size); },
             [&](char const* p, bool follow) {
                 return follow ? ::getxattr(p, k, to, size) : ::lgetxattr(p, k, to, size);
             });
-    });
-    if (value)
-        return std::optional<std::string>(*std::move(value));
-    if (value.error() == errc::enodata || value.error() == errc::eopnotsupp)
-        return std::optional<std::string>();
-    return unexpected(value.error());
+    }));
+}
+// The same of an open file.
+[[nodiscard]] inline result<std::optional<std::string>> get_attribute(int file, std::string_view key) {
+    terminated_key const terminated(key);
+    if (terminated.judged() != errc::ok)
+        return fail(terminated.judged(), operation::get_xattr);
+    return attribute_or_none(read_attribute(operation::get_xattr, [&](char* to, std::size_t size) {
+        return uninterrupted([&] { return ::fgetxattr(file, terminated.c_str(), to, size); });
+    }));
 }
 
 // Whether the object could have an attribute of that key, as far as asking for it tells: nothing is changed.
@@ -99,24 +126,18 @@ template <class Read>
            errno == ENODATA;
 }
 
-// Empty also where the file system has none.
 [[nodiscard]] inline result<std::vector<std::string>> list_attributes(int directory, char const* name, resolution how) {
-    auto names = read_attribute(operation::list_xattrs, [&](char* to, std::size_t size) {
+    return listed_keys(read_attribute(operation::list_xattrs, [&](char* to, std::size_t size) {
         return on_attributes(
             directory, name, how,
             [&](char const* n) { return sys::listxattrat(directory, n, AT_SYMLINK_NOFOLLOW, to, size); },
             [&](char const* p, bool follow) { return follow ? ::listxattr(p, to, size) : ::llistxattr(p, to, size); });
-    });
-    std::vector<std::string> keys;
-    if (!names && names.error() != errc::eopnotsupp)
-        return unexpected(names.error());
-    if (names)
-        for (std::string_view rest = *names; !rest.empty();) {
-            auto const end = rest.find('\0');
-            keys.emplace_back(rest.substr(0, end));
-            rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
-        }
-    return keys;
+    }));
+}
+[[nodiscard]] inline result<std::vector<std::string>> list_attributes(int file) {
+    return listed_keys(read_attribute(operation::list_xattrs, [&](char* to, std::size_t size) {
+        return uninterrupted([&] { return ::flistxattr(file, to, size); });
+    }));
 }
 
 [[nodiscard]] inline result<void> set_attribute(int directory, char const* name, std::string_view key,

@@ -169,6 +169,21 @@ public:
     [[nodiscard]] result<void> set_xattr(std::string_view key, std::string_view value, xattr_flags flags) {
         return on_upper([&](File& upper) { return upper.set_xattr(key, value, flags); });
     }
+    [[nodiscard]] result<std::optional<std::string>> get_xattr(std::string_view key)
+        requires reads_xattrs<File>
+    {
+        return on_upper([&](File& upper) { return upper.get_xattr(key); });
+    }
+    [[nodiscard]] result<std::vector<std::string>> list_xattrs()
+        requires reads_xattrs<File>
+    {
+        return on_upper([&](File& upper) { return upper.list_xattrs(); });
+    }
+    [[nodiscard]] result<void> remove_xattr(std::string_view key)
+        requires removes_xattrs<File>
+    {
+        return on_upper([&](File& upper) { return upper.remove_xattr(key); });
+    }
 
     // Brings a part of what is missing into the upper; true once nothing is. The file does not seem to be modified by
     // it: `capability` is its security.capability, which writing takes away. Requires: writable.
@@ -353,7 +368,7 @@ private:
         return {};
     }
     template <class Act>
-    [[nodiscard]] result<void> on_upper(Act&& act) {
+    [[nodiscard]] auto on_upper(Act&& act) {
         std::shared_lock const lock(guard_);
         return act(upper_);
     }

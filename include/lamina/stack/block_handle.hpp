@@ -6,9 +6,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <lamina/stack/block_file.hpp>
 
@@ -36,6 +39,21 @@ public:
     [[nodiscard]] result<void> set_times(time_change const& times) { return file_->set_times(times); }
     [[nodiscard]] result<void> set_xattr(std::string_view key, std::string_view value, xattr_flags flags) {
         return file_->set_xattr(key, value, flags);
+    }
+    [[nodiscard]] result<std::optional<std::string>> get_xattr(std::string_view key)
+        requires reads_xattrs<File>
+    {
+        return file_->get_xattr(key);
+    }
+    [[nodiscard]] result<std::vector<std::string>> list_xattrs()
+        requires reads_xattrs<File>
+    {
+        return file_->list_xattrs();
+    }
+    [[nodiscard]] result<void> remove_xattr(std::string_view key)
+        requires removes_xattrs<File>
+    {
+        return file_->remove_xattr(key);
     }
 
 private:

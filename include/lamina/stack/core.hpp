@@ -93,6 +93,7 @@ struct stack_core {
     block_store<Layers> blocks;         // of files that are copied up block by block (blocks.hpp)
 
     std::size_t unheard = 0;            // see begin_unheard
+    std::vector<std::uint64_t> passed_by;  // see begin_passing_by
     std::atomic<std::uint64_t> clamped_times{0};  // see note_clamped (copy_metadata.hpp)
 
     // What this stack is told by in handles of its objects (handles.hpp), once it was asked for one.
@@ -214,7 +215,7 @@ struct stack_core {
         // Another name of the same upper file may change it without passing by this entry.
         bool const shared =
             e.directory == nullptr && (e.is(fact::indexed) || (found.nlink > 1 && e.is(fact::in_upper)));
-        if (!shared && (unheard == 0 || !found.is_regular()))
+        if (!shared && (!found.is_regular() || (unheard == 0 && !is_passed_by(found.id.inode))))
             e.store(found, version);
         return found;
     }
@@ -240,6 +241,26 @@ struct stack_core {
     void end_unheard() {
         exclusive_lock const lock(tree);
         --unheard;
+    }
+
+    // The same for one object, which somebody writes to through a descriptor of its data: as long as that may go on, its
+    // attributes are not kept. Requires: tree lock, exclusive; the entry's number is given.
+    void begin_passing_by(entry_id id, std::uint64_t names) {
+        std::uint64_t const number = at(id).inode;
+        passed_by.push_back(number);
+        at(id).forget_attributes();
+        if (names > 1 || at(id).is(fact::removed))
+            entries.for_each([&](entry_id, entry& e) {
+                if (e.is(fact::inode) && e.inode == number)
+                    e.forget_attributes();
+            });
+    }
+    void end_passing_by(std::uint64_t number) {
+        exclusive_lock const lock(tree);
+        passed_by.erase(std::find(passed_by.begin(), passed_by.end(), number));
+    }
+    [[nodiscard]] bool is_passed_by(std::uint64_t number) const noexcept {
+        return !passed_by.empty() && std::find(passed_by.begin(), passed_by.end(), number) != passed_by.end();
     }
 
     // Drops what the cache holds below a directory, and what the directory itself holds in the layers.

@@ -15,9 +15,11 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include <lamina/stack/copy_up.hpp>
 
@@ -37,7 +39,8 @@ public:
         : core_(other.core_), id_(std::exchange(other.id_, entry_id::none)), layer_(other.layer_),
           flags_(other.flags_),
           inner_(std::move(other.inner_)), copy_(std::move(other.copy_)), followed_(other.followed_.load()),
-          other_names_(other.other_names_.exchange(names::unknown)) {}
+          other_names_(other.other_names_.exchange(names::unknown)),
+          passed_by_(std::exchange(other.passed_by_, not_passed_by)) {}
     overlay_file& operator=(overlay_file&& other) noexcept {
         std::swap(core_, other.core_);
         std::swap(id_, other.id_);
@@ -47,10 +50,13 @@ public:
         std::swap(copy_, other.copy_);
         followed_.store(other.followed_.exchange(followed_.load()));
         other_names_.store(other.other_names_.exchange(other_names_.load()));
+        std::swap(passed_by_, other.passed_by_);
         return *this;
     }
     ~overlay_file() {
         copy_.reset();
+        if (passed_by_ != not_passed_by)
+            core_->end_passing_by(passed_by_);
         if (other_names_.load() == names::others)
             core_->end_unheard();
         if (id_ != entry_id::none)
@@ -71,6 +77,37 @@ public:
     }
     // Of the file in the layer; empty where that has none.
     [[nodiscard]] result<std::optional<digest>> verity_digest() { return detail::measure(now()); }
+    // Of the file in the layer that has the data by now; none for data of several layers, and none to write through
+    // where each write has to be flushed.
+    [[nodiscard]] std::optional<int> data_descriptor() {
+        auto const found = std::visit(
+            []<class F>(F& f) -> std::optional<int> {
+                if constexpr (has_data_descriptor<F>)
+                    return f.data_descriptor();
+                else
+                    return std::nullopt;
+            },
+            now());
+        if (!found || !wants_write(flags_))
+            return found;
+        if (core_->rules.durable == durability::strict)
+            return std::nullopt;
+        return expect_passing_by() ? found : std::nullopt;
+    }
+    // False as long as a copy-up would move the data.
+    [[nodiscard]] bool descriptor_is_final() {
+        inner_type& inner = now();
+        if (Core::writable && !has_reached_upper())
+            return false;
+        return std::visit(
+            []<class F>(F& f) {
+                if constexpr (has_data_descriptor<F>)
+                    return f.descriptor_is_final();
+                else
+                    return true;
+            },
+            inner);
+    }
     // Whether this is the data that half copies record. For who opens it, before anybody else has it: it never follows
     // a copy.
     [[nodiscard]] result<void> verify(policy const& rules, detail::data_claim const& claim) {
@@ -118,6 +155,39 @@ public:
         LAMINA_TRY(auto const stored, mark::escape(core_->layers.style(0).space, key));
         return changing([&](auto& f) { return f.set_xattr(stored, value, flags); });
     }
+    // Errors: also enodata, without a copy-up.
+    [[nodiscard]] result<void> remove_xattr(std::string_view key) {
+        LAMINA_TRY(auto const stored, mark::escape(core_->layers.style(0).space, key));
+        if (Core::writable && !has_reached_upper()) {
+            LAMINA_TRY(auto const known, get_xattr(key));
+            if (!known)
+                return fail(errc::enodata, operation::remove_xattr);
+        }
+        return changing([&]<class F>(F& f) -> result<void> {
+            if constexpr (removes_xattrs<F>)
+                return f.remove_xattr(stored);
+            else
+                return fail(errc::eopnotsupp, operation::remove_xattr);
+        });
+    }
+    // As overlay::get_xattr_at and list_xattrs_at. Errors: also eopnotsupp for a file whose name is gone, of a layer that
+    // reads attributes by name only.
+    [[nodiscard]] result<std::optional<std::string>> get_xattr(std::string_view key) {
+        LAMINA_TRY(auto const stored, mark::escape(core_->layers.style(0).space, key));
+        return reading_attributes<std::optional<std::string>>(
+            operation::get_xattr, [&](auto& f) { return f.get_xattr(stored); },
+            [&](detail::location const& at) {
+                return core_->layers.get_xattr(at.layer, at.directory, at.name, stored);
+            });
+    }
+    [[nodiscard]] result<std::vector<std::string>> list_xattrs() {
+        LAMINA_TRY(auto const stored, reading_attributes<std::vector<std::string>>(
+                                          operation::list_xattrs, [](auto& f) { return f.list_xattrs(); },
+                                          [&](detail::location const& at) {
+                                              return core_->layers.list_xattrs(at.layer, at.directory, at.name);
+                                          }));
+        return mark::unescape_all(core_->layers.style(0).space, stored);
+    }
     // Nothing to do for a file of a lower: it is never written.
     [[nodiscard]] result<void> sync(sync_kind kind) {
         return on<void>(now(), [&](auto& f) { return f.sync(kind); }, result<void>());
@@ -144,6 +214,9 @@ private:
             return inner_;
         detail::exclusive_lock const lock(core_->tree);
         return follow();
+    }
+    [[nodiscard]] bool has_reached_upper() const noexcept {
+        return layer_ == 0 || followed_.load(std::memory_order_acquire) != nullptr;
     }
     // Requires: tree lock, exclusive; the copy is kept open, which it is for as long as this pins the entry.
     inner_type& follow() {
@@ -191,6 +264,41 @@ private:
             return outcome;
         }
     }
+    // by_handle(file) where this file has the attributes; by_name(place) where they lie above its data (half copies), or
+    // can only be read so.
+    template <class T, class ByHandle, class ByName>
+    result<T> reading_attributes(operation op, ByHandle&& by_handle, ByName&& by_name) {
+        inner_type& inner = now();
+        auto const directly = [&]<class F>(F& file) -> result<T> {
+            if constexpr (reads_xattrs<F>)
+                return by_handle(file);
+            else
+                return fail(errc::eopnotsupp, op);
+        };
+        bool const can = std::visit([]<class F>(F&) { return reads_xattrs<F>; }, inner);
+        if (can && has_reached_upper())
+            return std::visit(directly, inner);
+        {
+            detail::exclusive_lock const lock(core_->tree);
+            if (!core_->at(id_).is(detail::fact::removed)) {
+                LAMINA_CHECK(detail::identify(*core_, id_));
+                return by_name(core_->where(id_));
+            }
+        }
+        return std::visit(directly, inner);
+    }
+    // Somebody may write to the data without asking this file.
+    bool expect_passing_by() {
+        auto const found = std::visit([](auto& f) { return f.status(); }, inner_);
+        if (!found)
+            return false;
+        detail::exclusive_lock const lock(core_->tree);
+        if (passed_by_ != not_passed_by)
+            return true;
+        passed_by_ = core_->number(id_, found->id);
+        core_->begin_passing_by(id_, found->nlink);
+        return true;
+    }
     result<void> bring_up() {
         detail::exclusive_lock lock(core_->tree);
         while (!core_->at(id_).is(detail::fact::kept_open)) {
@@ -206,7 +314,7 @@ private:
     }
     template <class T, class F>
     result<T> between(overlay_file& from, F&& act) {
-        if (layer_ != 0)
+        if (layer_ != 0 || !wants_write(flags_) || !has(from.flags_, open_flags::read))
             return fail(errc::ebadf, operation::write);
         auto outcome = std::visit(
             [&]<class To, class From>(To& to, From& source) -> result<T> {
@@ -242,6 +350,9 @@ private:
         other_names_.store(none ? names::none : names::others, std::memory_order_release);
     }
 
+    // As a number of an object: none has it.
+    static constexpr std::uint64_t not_passed_by = ~std::uint64_t{0};
+
     Core* core_;
     entry_id id_;
     layer_number layer_;
@@ -252,6 +363,7 @@ private:
     // Of an object that has lost the name by which it was opened: whether it has others.
     enum class names : std::uint8_t { unknown, none, others };
     std::atomic<names> other_names_{names::unknown};
+    std::uint64_t passed_by_ = not_passed_by;  // this object's number, once others may write through its descriptor
 };
 
 }  // namespace lamina

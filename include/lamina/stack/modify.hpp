@@ -122,11 +122,7 @@ template <class Core>
     exclusive_lock const lock = core.enter();
     LAMINA_TRY(auto const place, where_to_read(core, directory, name));
     LAMINA_TRY(auto const stored, core.layers.list_xattrs(place.layer, place.directory, place.name));
-    std::vector<std::string> keys;
-    for (auto const& key : stored)
-        if (auto seen = mark::unescape(core.layers.style(0).space, key))
-            keys.push_back(*std::move(seen));
-    return keys;
+    return mark::unescape_all(core.layers.style(0).space, stored);
 }
 
 // Only files and directories have `user.*` attributes that could be set or removed.

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <lamina/core/attributes.hpp>
 #include <lamina/core/error.hpp>
@@ -81,6 +82,15 @@ inline constexpr std::string_view user_prefix = "user.overlay.";
     if (!rest.starts_with("overlay.") || rest.size() == std::string_view("overlay.").size())
         return std::nullopt;
     return std::string(own).append(rest.substr(std::string_view("overlay.").size()));
+}
+
+// The keys of those that are seen.
+[[nodiscard]] inline std::vector<std::string> unescape_all(mark_space space, std::vector<std::string> const& stored) {
+    std::vector<std::string> keys;
+    for (auto const& key : stored)
+        if (auto seen = unescape(space, key))
+            keys.push_back(*std::move(seen));
+    return keys;
 }
 
 [[nodiscard]] constexpr bool is_whiteout_device(attributes const& a) noexcept {

@@ -220,3 +220,23 @@ TEST_CASE("the directory that one stands in needs no search to be asked about it
     CHECK(view.set_mode_at(closed, "", 0777).error() == errc::eperm);
     tree.release(closed);
 }
+
+TEST_CASE("attributes through a handle are judged as by name") {
+    memory_tree tree;
+    REQUIRE(tree.write("f", "text").has_value());
+    REQUIRE(tree.permissions("f", 0622).has_value());
+    REQUIRE(tree.set_xattr("f", "user.k", "v", xattr_flags::none).has_value());
+    REQUIRE(tree.set_xattr("f", "trusted.k", "v", xattr_flags::none).has_value());
+    checked all{tree, credentials::root()};
+    checked others{tree, alice};
+    auto mine = all.open("f", open_flags::read).value();
+    CHECK(mine.get_xattr("trusted.k").value() == "v");
+    CHECK(mine.list_xattrs().value().size() == 2);
+    auto theirs = others.open("f", open_flags::write).value();
+    CHECK(theirs.get_xattr("user.k").error() == errc::eacces);
+    CHECK(theirs.get_xattr("trusted.k").value() == std::nullopt);
+    CHECK(theirs.list_xattrs().value() == std::vector<std::string>{"user.k"});
+    CHECK(theirs.remove_xattr("trusted.k").error() == errc::eperm);
+    REQUIRE(theirs.remove_xattr("user.k").has_value());
+    CHECK(mine.get_xattr("user.k").value() == std::nullopt);
+}

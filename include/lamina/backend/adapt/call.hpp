@@ -65,8 +65,11 @@ enum class primitive : std::uint8_t {
     file_set_owner,
     file_set_times,
     file_set_xattr,
+    file_remove_xattr,
+    file_get_xattr,
+    file_list_xattrs,
 };
-inline constexpr std::size_t primitive_count = static_cast<std::size_t>(primitive::file_set_xattr) + 1;
+inline constexpr std::size_t primitive_count = static_cast<std::size_t>(primitive::file_list_xattrs) + 1;
 
 namespace detail {
 
@@ -128,6 +131,9 @@ inline constexpr primitive_text primitive_texts[] = {
     {"set_owner", operation::set_owner, effect::change},
     {"set_times", operation::set_times, effect::change},
     {"set_xattr", operation::set_xattr, effect::change},
+    {"remove_xattr", operation::remove_xattr, effect::change},
+    {"get_xattr", operation::get_xattr, effect::none},
+    {"list_xattrs", operation::list_xattrs, effect::none},
 };
 static_assert(sizeof(primitive_texts) / sizeof(primitive_texts[0]) == primitive_count);
 

@@ -32,6 +32,8 @@ namespace detail {
 struct checks_permission {
     static constexpr bool wraps_files = true;
     static constexpr bool names_files = false;
+    // A write may have to take set-id bits away.
+    static bool lets_data_pass(open_flags opening) noexcept { return !wants_write(opening); }
 
     credentials who;
 
@@ -44,10 +46,7 @@ struct checks_permission {
             if (judged.hides_attribute())
                 return std::optional<std::string>();
         } else if constexpr (std::is_same_v<answer, result<std::vector<std::string>>>) {
-            auto keys = perform(c);
-            if (keys && !who.has(privilege::sys_admin))
-                keys->erase(std::remove_if(keys->begin(), keys->end(), xattr::is_trusted), keys->end());
-            return keys;
+            return without_hidden(perform(c));
         } else if constexpr (writable_backend<B>) {
             switch (c.what) {
             case primitive::create_at:
@@ -69,6 +68,22 @@ struct checks_permission {
 
     template <readable_file T, class F>
     auto around(T& file, call c, F& perform) -> answer_of<F> {
+        using answer = answer_of<F>;
+        if constexpr (std::is_same_v<answer, result<std::optional<std::string>>>) {
+            if (xattr::is_trusted(c.key) && !who.has(privilege::sys_admin))
+                return std::optional<std::string>();
+            if (xattr::is_user(c.key)) {
+                LAMINA_TRY(auto const object, file.status());
+                bool const readable = permission::acl_matters(who, object)
+                                          ? has(c.opening, open_flags::read)
+                                          : permission::allows(who, object, access::read);
+                if (!readable)
+                    return fail(errc::eacces, c.op());
+            }
+            return perform(c);
+        } else if constexpr (std::is_same_v<answer, result<std::vector<std::string>>>) {
+            return without_hidden(perform(c));
+        }
         if constexpr (writable_file<T>) {
             bool const writes = c.what == primitive::write_at || c.what == primitive::append ||
                                 c.what == primitive::copy_range_from || c.what == primitive::clone_from ||
@@ -103,6 +118,12 @@ private:
         result<void> set_mode(mode_bits mode) { return tree.set_mode_at(directory, name, mode); }
         result<void> set_owner(user_id uid, group_id gid) { return tree.set_owner_at(directory, name, uid, gid); }
     };
+
+    [[nodiscard]] result<std::vector<std::string>> without_hidden(result<std::vector<std::string>> keys) const {
+        if (keys && !who.has(privilege::sys_admin))
+            keys->erase(std::remove_if(keys->begin(), keys->end(), xattr::is_trusted), keys->end());
+        return keys;
+    }
 
     // A handle has no name by which its ACL could be read. Where there might be one, only a handle that was opened
     // for writing, which was judged with the ACL, may do what needs permission to write.

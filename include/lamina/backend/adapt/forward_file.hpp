@@ -3,6 +3,7 @@
 // not outlive it. Concurrency: adds nothing to the wrapped file's rule; a policy takes care of its own state.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -12,6 +13,7 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include <lamina/backend/adapt/call.hpp>
 #include <lamina/backend/concepts.hpp>
@@ -26,6 +28,12 @@ namespace detail {
 // A policy whose `around` gives digests to files that have none: `static constexpr bool adds_digests = true`.
 template <class Policy>
 concept adds_digests = requires { requires Policy::adds_digests; };
+
+// A policy past which data may go unseen: `static bool lets_data_pass(open_flags opening)`, of files opened so.
+template <class Policy>
+concept lets_data_pass = requires(open_flags opening) {
+    { Policy::lets_data_pass(opening) } -> std::same_as<bool>;
+};
 
 // What a policy's `around` answers: what the callable would have.
 template <class F>
@@ -138,6 +146,23 @@ public:
                 return std::optional<digest>();
         });
     }
+    // Empty unless the adaptor has nothing to do with the data.
+    [[nodiscard]] std::optional<int> data_descriptor()
+        requires has_data_descriptor<F>
+    {
+        if constexpr (detail::lets_data_pass<Policy>)
+            if (Policy::lets_data_pass(opening_))
+                return file_.data_descriptor();
+        return std::nullopt;
+    }
+    [[nodiscard]] bool descriptor_is_final()
+        requires has_data_descriptor<F>
+    {
+        if constexpr (detail::lets_data_pass<Policy>)
+            if (Policy::lets_data_pass(opening_))
+                return file_.descriptor_is_final();
+        return true;
+    }
 
     result<std::size_t> write_at(std::span<std::byte const> bytes, std::uint64_t offset)
         requires writable_file<F>
@@ -186,6 +211,23 @@ public:
     {
         return through({.what = primitive::file_set_xattr, .key = key, .value = value, .setting = flags},
                        [this](call const& c) { return file_.set_xattr(c.key, c.value, c.setting); });
+    }
+    result<std::optional<std::string>> get_xattr(std::string_view key)
+        requires reads_xattrs<F>
+    {
+        return through({.what = primitive::file_get_xattr, .key = key},
+                       [this](call const& c) { return file_.get_xattr(c.key); });
+    }
+    result<std::vector<std::string>> list_xattrs()
+        requires reads_xattrs<F>
+    {
+        return through({.what = primitive::file_list_xattrs}, [this](call const&) { return file_.list_xattrs(); });
+    }
+    result<void> remove_xattr(std::string_view key)
+        requires removes_xattrs<F>
+    {
+        return through({.what = primitive::file_remove_xattr, .key = key},
+                       [this](call const& c) { return file_.remove_xattr(c.key); });
     }
 
     // Copies reach the innermost files of both sides, and every adaptor on the way sees them: a read of `from`, a

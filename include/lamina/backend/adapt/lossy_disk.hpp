@@ -218,6 +218,9 @@ private:
         case primitive::file_set_xattr:
             changed(xattr_changed{number, std::string(c.key), std::string(c.value)});
             return answer;
+        case primitive::file_remove_xattr:
+            changed(xattr_changed{number, std::string(c.key), std::nullopt});
+            return answer;
         default: break;
         }
         attributes_now(number, *now, c.what == primitive::file_set_times);

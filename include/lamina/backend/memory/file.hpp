@@ -13,10 +13,13 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <shared_mutex>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <lamina/backend/memory/inode.hpp>
 #include <lamina/core/attributes.hpp>
@@ -141,6 +144,18 @@ public:
     // Errors: as memory_tree::set_xattr_at.
     [[nodiscard]] result<void> set_xattr(std::string_view key, std::string_view value, xattr_flags flags) {
         return detail::memory::change_xattr(*account_, *file_, key, value, flags);
+    }
+    // Errors: erange for a key of no or of more than 255 bytes. A key of an unknown namespace is absent.
+    [[nodiscard]] result<std::optional<std::string>> get_xattr(std::string_view key) {
+        return detail::memory::get_xattr(*file_, key);
+    }
+    [[nodiscard]] result<std::vector<std::string>> list_xattrs() {
+        std::shared_lock lock(file_->guard);
+        return file_->xattrs.keys();
+    }
+    // Errors: as memory_tree::remove_xattr_at.
+    [[nodiscard]] result<void> remove_xattr(std::string_view key) {
+        return detail::memory::remove_xattr(*account_, *file_, key);
     }
 
     // copy_file_range(2): the bytes that were copied, 0 at the end of `from`; of any tree. Holes become holes, whole

@@ -234,6 +234,14 @@ inline void change_owner(ledger& account, inode& of, user_id uid, group_id gid) 
     return {};
 }
 
+// Errors: erange for a key of no or of more than 255 bytes. A key of an unknown namespace is absent.
+[[nodiscard]] inline result<std::optional<std::string>> get_xattr(inode const& of, std::string_view key) {
+    if (auto const code = judge_xattr(of.type, key); code == errc::erange)
+        return fail(code, operation::get_xattr);
+    std::shared_lock lock(of.guard);
+    return of.xattrs.get(key);
+}
+
 // Errors: as change_xattr; enodata if there is none.
 [[nodiscard]] inline result<void> remove_xattr(ledger& account, inode& of, std::string_view key) {
     auto const judged = judge_xattr(of.type, key);
