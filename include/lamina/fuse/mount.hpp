@@ -1,0 +1,150 @@
+// A tree of any backend as a file system of the running kernel, through FUSE.
+//
+//     lamina::overlay root{lamina::upper(changes, work), lamina::lower(image)};
+//     lamina::fuse_mount served{root, {.source = "root"}};
+//     served.mount("/mnt").value();
+//     served.serve().value();            // until somebody unmounts it
+//
+// It is for the kernel to judge permission, from what the tree tells of its objects; the backend does everything with the
+// rights of this process.
+//
+// Requires: umask 0 while it serves, or new objects get less than was asked for; and that nobody else changes the tree, or
+// short times in the options. Needs libfuse 3.14 or newer; what newer ones can do is used (mount_options).
+#pragma once
+
+#include <cerrno>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <lamina/fuse/fwd.hpp>
+#include <lamina/fuse/operations.hpp>
+
+namespace lamina {
+
+template <class B>
+class fuse_mount {
+    using server_type = detail::mount_server<B>;
+
+public:
+    // `tree` must outlive it.
+    fuse_mount(B& tree, mount_options options) : server_(std::make_unique<server_type>(tree, std::move(options))) {}
+    fuse_mount(fuse_mount const&) = delete;
+    fuse_mount& operator=(fuse_mount const&) = delete;
+    ~fuse_mount() { end(); }
+
+    // From now on the kernel has it there; requests wait for serve(). Errors: einval for options that libfuse or the kernel
+    // does not know, which has told the reason through fuse_log; else what mounting says, eio if that is not known.
+    [[nodiscard]] result<void> mount(std::string const& where) {
+        arguments given(server_->options);
+        fuse_args args = given.args();
+        auto const table = detail::mount_operations<server_type>::table();
+        session_ = fuse_session_new(&args, &table, sizeof table, server_.get());
+        fuse_opt_free_args(&args);
+        if (session_ == nullptr)
+            return fail(errc::einval, operation::mount);
+        if (server_->options.handle_signals && fuse_set_signal_handlers(session_) != 0)
+            return fail(errc::einval, operation::mount);
+        errno = 0;
+        if (fuse_session_mount(session_, where.c_str()) != 0)
+            return fail(errno > 0 ? static_cast<errc>(errno) : errc::eio, operation::mount);
+        mounted_ = true;
+        return {};
+    }
+
+    // Answers requests until the tree is unmounted, or stop(). Then it is unmounted. Errors: eio for a connection that
+    // broke.
+    [[nodiscard]] result<void> serve() {
+        if (!mounted_)
+            return fail(errc::einval, operation::mount);
+        int const outcome = server_->options.workers == 1 ? fuse_session_loop(session_) : serve_many();
+        end();
+        return outcome >= 0 ? result<void>() : fail(errc::eio, operation::mount);
+    }
+
+    // serve() returns after the next request or signal. May be called from a signal handler.
+    void stop() noexcept {
+        if (session_ != nullptr)
+            fuse_session_exit(session_);
+    }
+
+    // Objects that the kernel knows at present, or knew not long ago.
+    [[nodiscard]] std::size_t known_objects() { return server_->objects.size(); }
+
+private:
+    // What fuse_session_new takes.
+    class arguments {
+    public:
+        explicit arguments(mount_options const& options) : words_{"lamina"} {
+            add("fsname=", options.source);
+            add("subtype=", options.subtype);
+            add("default_permissions");
+            if (options.read_only)
+                add("ro");
+            for (auto const& each : options.generic)
+                add(each);
+#if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 18)
+            if (options.io_uring)
+                add("io_uring");
+#endif
+            if (options.debug)
+                words_.push_back("-d");
+            for (auto& word : words_)
+                pointers_.push_back(word.data());
+        }
+        [[nodiscard]] fuse_args args() noexcept {
+            return fuse_args{static_cast<int>(pointers_.size()), pointers_.data(), 0};
+        }
+
+    private:
+        // A comma would end the option, a backslash is libfuse's escape.
+        void add(std::string_view option, std::string_view value = {}) {
+            std::string escaped(option);
+            for (char const c : value) {
+                if (c == ',' || c == '\\')
+                    escaped += '\\';
+                escaped += c;
+            }
+            words_.push_back("-o");
+            words_.push_back(std::move(escaped));
+        }
+        std::vector<std::string> words_;
+        std::vector<char*> pointers_;
+    };
+
+    int serve_many() {
+        auto* const config = fuse_loop_cfg_create();
+        if (config == nullptr)
+            return -ENOMEM;
+        if (server_->options.workers != 0)
+            fuse_loop_cfg_set_max_threads(config, server_->options.workers);
+        fuse_loop_cfg_set_clone_fd(config, 0);
+        int const outcome = fuse_session_loop_mt(session_, config);
+        fuse_loop_cfg_destroy(config);
+        return outcome;
+    }
+
+    void end() noexcept {
+        if (session_ == nullptr)
+            return;
+        if (mounted_)
+            fuse_session_unmount(session_);
+        if (server_->options.handle_signals)
+            fuse_remove_signal_handlers(session_);
+        fuse_session_destroy(session_);
+        session_ = nullptr;
+        mounted_ = false;
+    }
+
+    std::unique_ptr<server_type> server_;
+    fuse_session* session_ = nullptr;
+    bool mounted_ = false;
+};
+
+template <class B>
+fuse_mount(B&, mount_options) -> fuse_mount<B>;
+
+}  // namespace lamina
