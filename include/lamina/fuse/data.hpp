@@ -46,8 +46,10 @@ void count_open(Server& server, fuse_req_t request, typename Server::object& of,
         auto& parts = of.parts();
         if (parts.opens++ == 0 && descriptor)
             parts.backing = libfuse::open_backing(request, *descriptor);
-        if (parts.backing != 0)
+        if (parts.backing != 0) {
             libfuse::name_backing(handle, parts.backing);
+            handle.keep_cache = 0;  // there is none, and the kernel takes the two for a contradiction
+        }
     });
 }
 template <class Server>
