@@ -1,5 +1,5 @@
-// The room fuse/ over the libfuse that CMake has found: its headers compile in two translation units that link, the library that
-// is linked is the one that they are compiled for, and a session begins and ends. Nothing is mounted.
+// The room fuse/ over the libfuse that CMake has found: its headers compile in two translation units that link, the
+// library that is linked is the one that they are compiled for, and a session begins and ends. Nothing is mounted.
 #include "libfuse_room.hpp"
 
 #include <cstdio>

@@ -1,6 +1,7 @@
-# lamina_find_libfuse(<name> <prefix>) finds libfuse 3.14 or newer with pkg-config: the one installed below <prefix>, or the
-# system's where that is empty or OFF. It gives the target PkgConfig::<name> and <name>_VERSION; where there is none, neither. A
-# prefix without libfuse is an error. Part of the installed package: a user of lamina::fuse looks for libfuse in the same way.
+# lamina_find_libfuse(<name> <prefix>) finds libfuse 3.14 or newer with pkg-config: the one that is installed below
+# <prefix>, or the system's where that is empty or OFF. It gives the target PkgConfig::<name> and <name>_VERSION; where there
+# is none, neither. A prefix without libfuse is an error. Part of the installed package: who uses lamina::fuse looks for
+# libfuse in the same way.
 macro(lamina_find_libfuse name prefix)
     find_package(PkgConfig QUIET)
     if(PKG_CONFIG_FOUND)
