@@ -4,7 +4,7 @@
 #   - a room includes a room that it may not know;
 #   - anything but posix/ includes a system header or makes a raw system call, or fmt is included outside fmt.hpp;
 #   - a standard header is used that would make every user's build slow;
-#   - a macro is defined outside config.hpp and version.hpp, or `#pragma once` is missing;
+#   - a macro is defined outside config.hpp and version.hpp (but for the one that libfuse wants), or `#pragma once` is missing;
 #   - a header is longer than 450 lines, or named for no job at all;
 #   - lamina.hpp does not reach a header.
 cmake_minimum_required(VERSION 3.22)
@@ -114,6 +114,13 @@ foreach(header IN LISTS headers)
         elseif(included MATCHES "^fmt/")
             if(NOT room STREQUAL "fmt.hpp")
                 offence("includes <${included}> outside fmt.hpp")
+            endif()
+        elseif(included MATCHES "^(fuse3/)?fuse[a-z_]*[.]h$")
+            if(NOT header STREQUAL "lamina/fuse/libfuse.hpp")
+                offence("includes <${included}>, which only fuse/libfuse.hpp may")
+            elseif(included MATCHES "^fuse3/")
+                # pkg-config names the directory that holds it; fuse3/ may be found in another libfuse.
+                offence("includes <${included}>: write <fuse_lowlevel.h>")
             endif()
         elseif(included MATCHES "[./]")
             if(room STREQUAL "verity" AND included MATCHES "^openssl/")
