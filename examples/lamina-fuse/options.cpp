@@ -263,8 +263,8 @@ private:
         } const switches[] = {
             {"fsync", &options::sync, false},           {"volatile", &options::sync, true},
             {"noxattrs", &options::xattrs, true},       {"noacl", &options::acls, true},
-            {"writeback", &options::writeback, false},  {"static_nlink", &options::static_nlink, false},
-            {"passthrough", &options::passthrough, false}, {"io_uring", &options::io_uring, false},
+            {"static_nlink", &options::static_nlink, false}, {"passthrough", &options::passthrough, false},
+            {"io_uring", &options::io_uring, false},
         };
         for (auto const& s : switches) {
             if (s.name != name)
@@ -275,11 +275,14 @@ private:
                 refuse(name, text, "0 or 1");
             return true;
         }
-        if (name != "threaded" && name != "fast_ino")
+        if (name != "threaded" && name != "fast_ino" && name != "writeback")
             return false;
-        if (!parse_switch(text))
+        auto const on = parse_switch(text);
+        if (!on)
             refuse(name, text, "0 or 1");
-        else if (name == "threaded" && !*parse_switch(text))
+        else if (name == "writeback")
+            made_.writeback = *on;
+        else if (name == "threaded" && !*on)
             made_.workers = 1;
         return true;
     }

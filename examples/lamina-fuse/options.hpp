@@ -40,11 +40,11 @@ struct options {
     bool xattrs = true;
     bool acls = true;
     bool static_nlink = false;
-    bool writeback = true;
     bool passthrough = false;
     bool io_uring = true;
     bool user_xattrs = false;           // userxattr: marks under user.overlay. in any case
     unsigned workers = 0;               // 0: chosen
+    std::optional<bool> writeback;      // empty: as the library finds good
     std::optional<double> timeout;      // seconds
     std::string name;                   // fsname; empty: the default
 

@@ -154,7 +154,9 @@ TEST_CASE("[options] switches, with and without a number") {
     CHECK(with("noxattrs=0").xattrs);
     CHECK_FALSE(with("noacl").acls);
     CHECK(with("static_nlink").static_nlink);
-    CHECK_FALSE(with("writeback=0").writeback);
+    CHECK(with("writeback=0").writeback == false);
+    CHECK(with("writeback=1").writeback == true);
+    CHECK_FALSE(with("x-a").writeback.has_value());
     CHECK(with("threaded=0").workers == 1);
     CHECK(with("threaded=1").workers == 0);
     CHECK(with("workers=3").workers == 3);
