@@ -104,7 +104,7 @@ void background::succeeded() {
     told_ = true;
     // Nobody may keep a directory busy that the caller wants to unmount.
     if (::chdir("/") != 0)
-        ::syslog(LOG_WARNING, "chdir /: %m");
+        ::syslog(LOG_WARNING, "chdir /: %s", std::strerror(errno));
     if (foreground_)
         return;
     int const nothing = ::open("/dev/null", O_RDWR | O_CLOEXEC);

@@ -58,20 +58,21 @@ or_line<place> find_directory(std::string_view role, std::string const& path) {
     return found;
 }
 
-or_line<void> judge(std::vector<place> const& lowers, std::optional<place> const& upper,
-                    std::optional<place> const& work, place const& mount, bool mount_within) {
+// Empty if they may be layers of one mount there.
+std::string judge(std::vector<place> const& lowers, std::optional<place> const& upper,
+                  std::optional<place> const& work, place const& mount, bool mount_within) {
     std::vector<place const*> all;
     if (upper && work) {
         all = {&*upper, &*work};
         if (upper->same_as(*work))
-            return unexpected("upperdir and workdir are the same: '" + upper->given + "'");
+            return "upperdir and workdir are the same: '" + upper->given + "'";
         if (upper->object.st_dev != work->object.st_dev)
-            return unexpected(work->named() + " is not on the file system of " + upper->named());
+            return work->named() + " is not on the file system of " + upper->named();
     }
     for (auto const& lower : lowers) {
         for (auto const* writable : all)
             if (lower.same_as(*writable))
-                return unexpected(writable->named() + " is also " + lower.named());
+                return writable->named() + " is also " + lower.named();
         all.push_back(&lower);
     }
     if (mount_within)
@@ -80,12 +81,12 @@ or_line<void> judge(std::vector<place> const& lowers, std::optional<place> const
     for (auto const* inner : all)
         for (auto const* outer : all)
             if (inner->lies_in(*outer) && (inner->role != "lowerdir" || outer->role != "lowerdir"))
-                return unexpected(inner->named() + " lies in " + outer->named());
+                return inner->named() + " lies in " + outer->named();
     for (auto const* layer : all) {
         if (mount.lies_in(*layer))
-            return unexpected(mount.named() + " lies in " + layer->named());
+            return mount.named() + " lies in " + layer->named();
         if (layer->role != "lowerdir" && mount.same_as(*layer))
-            return unexpected(mount.named() + " is also " + layer->named());
+            return mount.named() + " is also " + layer->named();
     }
     return {};
 }
@@ -135,7 +136,8 @@ or_line<layers> open_layers(layer_paths const& paths) {
         archives = archives || archive;
         lowers.push_back(std::move(found));
     }
-    LAMINA_CHECK(judge(lowers, upper, work, mount, paths.mount_within));
+    if (auto const wrong = judge(lowers, upper, work, mount, paths.mount_within); !wrong.empty())
+        return unexpected(wrong);
 
     layers made;
     made.mountpoint = mount.real;
