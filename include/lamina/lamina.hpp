@@ -32,6 +32,8 @@
 #include <lamina/backend/adapt/lossy_disk.hpp>
 #include <lamina/backend/adapt/map_ids.hpp>
 #include <lamina/backend/adapt/read_only.hpp>
+#include <lamina/backend/adapt/recorded_stat.hpp>
+#include <lamina/backend/adapt/squash_ids.hpp>
 #include <lamina/backend/adapt/subtree.hpp>
 #include <lamina/backend/adapt/trace.hpp>
 

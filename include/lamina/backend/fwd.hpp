@@ -50,6 +50,10 @@ template <class B>
 class subtree;
 template <class B>
 class map_ids;
+template <class B>
+class squash_ids;
+template <class B>
+class recorded_stat;
 template <class B, class Sink, class Clock = no_clock>
 class trace;
 template <class B>

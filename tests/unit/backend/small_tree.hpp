@@ -88,6 +88,11 @@ public:
         object_->about.mtime = times.mtime;
         return {};
     }
+    result<std::optional<std::string>> get_xattr(std::string_view key) {
+        std::lock_guard const lock(*mutex_);
+        auto const at = object_->xattrs.find(key);
+        return at == object_->xattrs.end() ? std::nullopt : std::optional(at->second);
+    }
     result<void> set_xattr(std::string_view key, std::string_view value, xattr_flags) {
         std::lock_guard const lock(*mutex_);
         object_->xattrs[std::string(key)] = value;
