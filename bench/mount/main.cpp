@@ -14,7 +14,6 @@
 #include <iostream>
 #include <iterator>
 #include <map>
-#include <memory>
 #include <optional>
 #include <regex>
 #include <set>
@@ -212,8 +211,10 @@ int main(int argc, char** argv) try {
         std::cout << why << '\n';
 
     std::vector<std::string> skipped, names, file_systems;
-    auto const first = std::make_unique<bench::scratch_directory>(wanted.directories.front());
-    auto const candidates = bench::candidates(wanted.ours, first->path() / "attempt", skipped);
+    auto const candidates = [&] {
+        bench::scratch_directory const scratch(wanted.directories.front());
+        return bench::candidates(wanted.ours, scratch.path() / "attempt", skipped);
+    }();
     for (auto const& each : candidates)
         names.push_back(each.name);
     for (auto const& directory : wanted.directories)
@@ -228,7 +229,7 @@ int main(int argc, char** argv) try {
 
     bench::report report(file_systems, works, names);
     for (std::size_t i = 0; i < wanted.directories.size(); ++i) {
-        bench::scratch_directory const scratch(fs::path(wanted.directories[i]) / "mounts");
+        bench::scratch_directory const scratch(wanted.directories[i]);
         run(wanted, file_systems[i], scratch.path(), candidates, scenes, report);
         // Now, so that what was measured is not lost with what comes.
         if (!wanted.out.empty())
