@@ -291,4 +291,68 @@ TEST_CASE("[write.20] a sync succeeds, whatever was written") {
     CHECK(space->name_max >= 251);
 }
 
+TEST_CASE("[write.21] a range gets room, becomes a hole, or zeros, and nothing beside it changes") {
+    auto content_of_f = pattern(20000);
+    fixture on(content().file("f", content_of_f).file("g", "text"));
+    auto& tree = on.tree();
+    auto file = tree.open("f", open_flags::read_write).value();
+    if constexpr (!lamina::allocates<decltype(file)>) {
+        WARN("left out: files of this configuration have no such call");
+    } else {
+        using lamina::allocation;
+        // Whether it was done; not every file system can do each of them.
+        auto const did = [&](allocation how, std::uint64_t offset, std::uint64_t length) {
+            auto const what = outcome(file.allocate(how, offset, length));
+            if (what == errc::eopnotsupp)
+                WARN("left out: the file system has no allocation " << static_cast<unsigned>(how));
+            else
+                CHECK(what == errc::ok);
+            return what == errc::ok;
+        };
+        auto const& wanted = content_of_f;
+        if (!did(allocation::plain, 0, 1))
+            return;
+        CHECK(tree.read("f").value() == wanted);
+        CHECK(did(allocation::keep_size, 10000, 100000));
+        CHECK(tree.read("f").value() == wanted);
+        CHECK(did(allocation::plain, 19000, 6000));
+        content_of_f.resize(25000);
+        CHECK(tree.status("f").value().size == 25000);
+        CHECK(tree.read("f").value() == wanted);
+        if (did(allocation::punch_hole, 3000, 11000)) {
+            content_of_f.replace(3000, 11000, 11000, '\0');
+            CHECK(tree.read("f").value() == wanted);
+            CHECK(did(allocation::punch_hole, 24990, 1000000));
+            CHECK(tree.status("f").value().size == 25000);
+        }
+        if (did(allocation::zero_range_keep_size, 16, 4200)) {
+            content_of_f.replace(16, 4200, 4200, '\0');
+            CHECK(tree.read("f").value() == wanted);
+            CHECK(did(allocation::zero_range, 15000, 12000));
+            content_of_f.resize(27000);
+            content_of_f.replace(15000, 12000, 12000, '\0');
+            CHECK(tree.read("f").value() == wanted);
+        }
+        CHECK(file.write_at(bytes_of("whole"), 4094).value() == 5);
+        content_of_f.replace(4094, 5, "whole");
+        CHECK(tree.read("f").value() == wanted);
+        if (did(allocation::insert_range, 4096, 4096)) {
+            content_of_f.insert(4096, 4096, '\0');
+            CHECK(tree.read("f").value() == wanted);
+            CHECK(did(allocation::collapse_range, 0, 8192));
+            content_of_f.erase(0, 8192);
+            CHECK(tree.read("f").value() == wanted);
+        }
+        CHECK(outcome(file.allocate(allocation::plain, 0, 0)) == errc::einval);
+        CHECK(outcome(file.allocate(allocation::plain, ~std::uint64_t{0}, 1)) == errc::efbig);
+        CHECK(outcome(file.allocate(allocation::plain, 1, ~std::uint64_t{0} >> 1)) == errc::efbig);
+        CHECK(outcome(file.allocate(static_cast<allocation>(0x1000), 0, 1)) == errc::eopnotsupp);
+        auto reading = tree.open("g", open_flags::read).value();
+        CHECK(outcome(reading.allocate(allocation::plain, 0, 1)) == errc::ebadf);
+        CHECK(tree.status("f").value().size == wanted.size());
+        CHECK(tree.read("f").value() == wanted);
+        CHECK(tree.read("g").value() == "text");
+    }
+}
+
 }  // namespace

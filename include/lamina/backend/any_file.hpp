@@ -47,6 +47,7 @@ public:
     virtual result<std::size_t> write_at(std::span<std::byte const> bytes, std::uint64_t offset) = 0;
     virtual result<std::size_t> append(std::span<std::byte const> bytes) = 0;
     virtual result<void> resize(std::uint64_t size) = 0;
+    virtual result<void> allocate(allocation how, std::uint64_t offset, std::uint64_t length) = 0;
     virtual result<void> sync(sync_kind kind) = 0;
     virtual result<void> set_mode(mode_bits mode) = 0;
     virtual result<void> set_owner(user_id uid, group_id gid) = 0;
@@ -118,6 +119,13 @@ public:
             return file_.resize(size);
         else
             return fail(errc::ebadf, operation::resize);
+    }
+    result<void> allocate([[maybe_unused]] allocation how, [[maybe_unused]] std::uint64_t offset,
+                          [[maybe_unused]] std::uint64_t length) override {
+        if constexpr (allocates<F>)
+            return file_.allocate(how, offset, length);
+        else
+            return fail(writable_file<F> ? errc::eopnotsupp : errc::ebadf, operation::allocate);
     }
     result<void> sync(sync_kind kind) override {
         if constexpr (writable_file<F>)
@@ -237,6 +245,10 @@ public:
     }
     result<std::size_t> append(std::span<std::byte const> bytes) { return file_->append(bytes); }
     result<void> resize(std::uint64_t size) { return file_->resize(size); }
+    // Errors: also eopnotsupp for a kind of file that has no such call.
+    result<void> allocate(allocation how, std::uint64_t offset, std::uint64_t length) {
+        return file_->allocate(how, offset, length);
+    }
     result<void> sync(sync_kind kind) { return file_->sync(kind); }
     result<void> set_mode(mode_bits mode) { return file_->set_mode(mode); }
     result<void> set_owner(user_id uid, group_id gid) { return file_->set_owner(uid, gid); }

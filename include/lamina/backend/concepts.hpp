@@ -94,6 +94,14 @@ concept writable_file =
         { file.set_xattr(key, value, xattr_flags::none) } -> std::same_as<result<void>>;
     };
 
+// `allocate(how, offset, length)`: fallocate(2) on a file that was opened for writing. Room that was made keeps later
+// writes from enospc, as far as the storage can. einval for no length, efbig, enospc, ebadf; eopnotsupp for what the
+// storage cannot do. Optional.
+template <class F>
+concept allocates = writable_file<F> && requires(F& file, std::uint64_t offset) {
+    { file.allocate(allocation::plain, offset, offset) } -> std::same_as<result<void>>;
+};
+
 // Extended attributes of an open file, also after its name is gone. Optional; without it they are read by name.
 //   get_xattr(key)      as get_xattr_at of the name it was opened by: empty if there is no such attribute.
 //   list_xattrs()       as list_xattrs_at.

@@ -63,6 +63,7 @@ enum class operation : std::uint8_t {
     read,
     write,
     resize,
+    allocate,
     sync,
     create,
     create_directory,
@@ -169,8 +170,8 @@ inline constexpr errno_text errno_texts[] = {
 
 inline constexpr std::string_view operation_names[] = {
     "",       "parse",        "mount",     "lookup",    "list",        "open",      "read",
-    "write",  "resize",       "sync",      "create",    "create_directory",         "create_symlink",
-    "create_node",            "link",      "rename",    "remove",      "remove_directory",
+    "write",  "resize",       "allocate",  "sync",      "create",      "create_directory",
+    "create_symlink",         "create_node",            "link",        "rename",    "remove",    "remove_directory",
     "read_symlink",           "set_mode",  "set_owner", "set_times",   "get_xattr", "list_xattrs",
     "set_xattr",              "remove_xattr",           "copy_up",     "recover",   "space",
 };

@@ -29,6 +29,33 @@ enum class links : std::uint8_t { follow, no_follow };
 
 enum class sync_kind : std::uint8_t { data, everything };
 
+// What becomes of a range of a file, as fallocate(2) has it and with its numbers.
+enum class allocation : std::uint32_t {
+    plain = 0x00,                 // room for it; the file grows to hold it
+    keep_size = 0x01,             // room for it, also past the end, where the file stays as long as it is
+    punch_hole = 0x03,            // no room: it reads as zeros
+    collapse_range = 0x08,        // taken out: what follows moves down
+    zero_range = 0x10,            // room for it, and it reads as zeros; the file grows to hold it
+    zero_range_keep_size = 0x11,
+    insert_range = 0x20,          // a hole put in: what follows moves up
+};
+// Whether it is one of those, for who has a number from elsewhere.
+[[nodiscard]] constexpr bool is_known(allocation a) noexcept {
+    switch (a) {
+    case allocation::plain:
+    case allocation::keep_size:
+    case allocation::punch_hole:
+    case allocation::collapse_range:
+    case allocation::zero_range:
+    case allocation::zero_range_keep_size:
+    case allocation::insert_range: return true;
+    }
+    return false;
+}
+[[nodiscard]] constexpr bool may_grow(allocation a) noexcept {
+    return a == allocation::plain || a == allocation::zero_range;
+}
+
 template <class F>
 inline constexpr bool is_flags = false;
 template <>

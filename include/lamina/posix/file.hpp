@@ -106,6 +106,16 @@ public:
             return fail(errc::efbig, operation::resize);
         return run(operation::resize, [&] { return ::ftruncate(fd(), static_cast<off_t>(size)); });
     }
+    // Errors: ebadf if it was not opened for writing, einval, efbig, enospc; eopnotsupp where the file system cannot.
+    [[nodiscard]] result<void> allocate(allocation how, std::uint64_t offset, std::uint64_t length) {
+        if (!is_known(how))
+            return fail(errc::eopnotsupp, operation::allocate);
+        if (offset > offset_max || length > offset_max)
+            return fail(errc::efbig, operation::allocate);
+        return run(operation::allocate, [&] {
+            return ::fallocate(fd(), static_cast<int>(how), static_cast<off_t>(offset), static_cast<off_t>(length));
+        });
+    }
     [[nodiscard]] result<void> sync(sync_kind kind) {
         return run(operation::sync, [&] { return kind == sync_kind::data ? ::fdatasync(fd()) : ::fsync(fd()); });
     }
@@ -226,6 +236,12 @@ private:
         auto const size = static_cast<std::uint64_t>(object.st_size);
         return none_left || what == SEEK_HOLE ? size : std::min(offset, size);
     }
+
+    static_assert(static_cast<int>(allocation::keep_size) == FALLOC_FL_KEEP_SIZE &&
+                  static_cast<int>(allocation::punch_hole) == (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE) &&
+                  static_cast<int>(allocation::collapse_range) == FALLOC_FL_COLLAPSE_RANGE &&
+                  static_cast<int>(allocation::zero_range) == FALLOC_FL_ZERO_RANGE &&
+                  static_cast<int>(allocation::insert_range) == FALLOC_FL_INSERT_RANGE);
 
     owned_fd fd_;
 };

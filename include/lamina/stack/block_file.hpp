@@ -143,6 +143,26 @@ public:
             cut_to(size);
         return {};
     }
+    // Room is made in the upper, for what it does not own yet too. Of whole blocks that become zeros nothing is copied.
+    // Errors: also eopnotsupp for ranges that would move what follows them.
+    [[nodiscard]] result<void> allocate(allocation how, std::uint64_t offset, std::uint64_t length)
+        requires allocates<File>
+    {
+        if (how == allocation::collapse_range || how == allocation::insert_range)
+            return fail(errc::eopnotsupp, operation::allocate);
+        {
+            std::lock_guard const lock(guard_);
+            LAMINA_TRY(auto const known, upper_.status());
+            bool const grows = may_grow(how) && (offset > known.size || length > known.size - offset);
+            if (grows)
+                LAMINA_CHECK(settle_limit());
+            // First, for it may refuse.
+            LAMINA_CHECK(upper_.allocate(how, offset, length));
+            if (how != allocation::plain && how != allocation::keep_size && offset < map_.limit())
+                LAMINA_CHECK(own_zeros(offset, offset + std::min(length, map_.limit() - offset)));
+        }
+        return after_write();
+    }
     [[nodiscard]] result<void> sync(sync_kind kind) {
         std::lock_guard const alone(checkpoint_);
         unflushed_sectors flushed;
@@ -315,6 +335,29 @@ private:
         LAMINA_CHECK(map_.own(first, last));
         unflushed_bytes_.fetch_add((last - first + 1) * size, std::memory_order_relaxed);
         return bytes.size();
+    }
+    // Makes the upper own [from, end), which is zeros there. Requires: guard, exclusive; `end` is at most the limit.
+    [[nodiscard]] result<void> own_zeros(std::uint64_t from, std::uint64_t end) {
+        std::uint64_t const size = map_.block_size();
+        while (from < end) {
+            auto const here = run_at(from);
+            std::uint64_t const stop = here.size < end - from ? from + here.size : end;
+            // As many whole blocks as there are; the last may be short.
+            std::uint64_t const whole = stop == map_.limit() ? stop : stop / size * size;
+            if (here.in_upper) {
+                from = stop;
+            } else if (from % size == 0 && from < whole) {
+                LAMINA_CHECK(map_.own(from / size, (whole - 1) / size));
+                unflushed_bytes_.fetch_add(whole - from, std::memory_order_relaxed);
+                from = whole;
+            } else {
+                std::uint64_t const upto = std::min(stop, (from / size + 1) * size);
+                std::vector<std::byte> const zeros(static_cast<std::size_t>(upto - from));
+                LAMINA_TRY(std::size_t const written, write_unowned(zeros, from));
+                from += written;
+            }
+        }
+        return {};
     }
     [[nodiscard]] static std::span<std::byte const> part(std::span<std::byte const> bytes, std::uint64_t from,
                                                          std::uint64_t count) {

@@ -33,6 +33,11 @@ public:
     }
     [[nodiscard]] result<std::size_t> append(std::span<std::byte const> bytes) { return file_->append(bytes); }
     [[nodiscard]] result<void> resize(std::uint64_t size) { return file_->resize(size); }
+    [[nodiscard]] result<void> allocate(allocation how, std::uint64_t offset, std::uint64_t length)
+        requires allocates<File>
+    {
+        return file_->allocate(how, offset, length);
+    }
     [[nodiscard]] result<void> sync(sync_kind kind) { return file_->sync(kind); }
     [[nodiscard]] result<void> set_mode(mode_bits mode) { return file_->set_mode(mode); }
     [[nodiscard]] result<void> set_owner(user_id uid, group_id gid) { return file_->set_owner(uid, gid); }

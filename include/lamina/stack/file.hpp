@@ -140,6 +140,16 @@ public:
     [[nodiscard]] result<void> resize(std::uint64_t size) {
         return writing<void>([&](auto& f) { return f.resize(size); });
     }
+    // Errors: also eopnotsupp where the upper cannot, and for ranges that would move what follows them in a file that is
+    // copied up block by block.
+    [[nodiscard]] result<void> allocate(allocation how, std::uint64_t offset, std::uint64_t length) {
+        return writing<void>([&]<class F>(F& f) -> result<void> {
+            if constexpr (allocates<F>)
+                return f.allocate(how, offset, length);
+            else
+                return fail(errc::eopnotsupp, operation::allocate);
+        });
+    }
 
     // These may copy the file up. Errors: also estale for a lower file whose name is gone.
     [[nodiscard]] result<void> set_mode(mode_bits mode) {

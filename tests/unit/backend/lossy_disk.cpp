@@ -249,3 +249,26 @@ TEST_CASE("the same history gives the same states, also where not all are tried"
     CHECK(count > 100);
     CHECK(count < 300);
 }
+
+TEST_CASE("a hole is lost until it is flushed, then it stays") {
+    memory_tree tree;
+    tree.write("f", std::string(8192, 'x')).value();
+    disk_type disk{tree};
+    auto file = disk.open("f", open_flags::read_write).value();
+    file.allocate(allocation::punch_hole, 4096, 4096).value();
+    auto const whole = "f=" + std::string(8192, 'x');
+    auto const punched = "f=" + std::string(4096, 'x') + std::string(4096, '\0');
+    CHECK(losses_now(disk, disk_order::weak) == outcomes{whole, punched});
+    file.sync(sync_kind::everything).value();
+    CHECK(losses_now(disk, disk_order::weak) == outcomes{punched});
+    auto writer = disk.open("f", open_flags::write).value();
+    CHECK(writer.allocate(allocation::punch_hole, 0, 4096).error() == errc::eopnotsupp);
+    file.set_xattr("user.k", "v", xattr_flags::none).value();
+    file.remove_xattr("user.k").value();
+    file.sync(sync_kind::everything).value();
+    disk.history().for_each_loss(disk_order::weak, disk.history().now(), disk.history().now(), {},
+                                 [&](disk_image const& left, std::size_t) {
+                                     for (auto const& [number, object] : left.objects)
+                                         CHECK(object.xattrs.empty());
+                                 });
+}

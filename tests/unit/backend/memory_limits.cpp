@@ -200,3 +200,47 @@ TEST_CASE("[memory.limit.7] without a limit, space is that of the largest file")
     tree.write("f", "x").value();
     CHECK(tree.space().value().free == space.capacity - object_price("f", 64));
 }
+
+TEST_CASE("room that was made in a file is there when the tree is full; room that is not there changes nothing") {
+    auto tree = limited(100000);
+    auto file = tree.create_at(tree.root(), "f", 0644).value();
+    REQUIRE(file.write_at(bytes("begin"), 0).has_value());
+    auto const before = used(tree);
+    auto const ctime = file.status().value().ctime;
+    CHECK(outcome(file.allocate(allocation::plain, 0, 1'000'000)) == errc::enospc);
+    CHECK(outcome(file.allocate(allocation::zero_range, 0, 1'000'000)) == errc::enospc);
+    CHECK(file.status().value().size == 5);
+    CHECK(file.status().value().ctime == ctime);
+    CHECK(read_all(file) == "begin");
+    CHECK(used(tree) < before + 4096);  // the first chunk may have grown
+
+    REQUIRE(outcome(file.allocate(allocation::keep_size, 0, 40960)) == errc::ok);
+    CHECK(file.status().value().size == 5);
+    CHECK(file.status().value().blocks == 80);
+    auto other = tree.create_at(tree.root(), "other", 0644).value();
+    std::string const much(200'000, 'x');
+    while (other.append(bytes(much)).has_value()) {
+    }
+    CHECK(file.write_at(bytes(std::string(40960, 'y')), 0).value() == 40960);
+    CHECK(read_all(file) == std::string(40960, 'y'));
+    REQUIRE(outcome(file.allocate(allocation::zero_range, 100, 40000)) == errc::ok);
+    CHECK(file.status().value().blocks == 80);
+    REQUIRE(outcome(file.allocate(allocation::punch_hole, 0, 40960)) == errc::ok);
+    CHECK(file.status().value().blocks == 0);
+    CHECK(read_all(file) == std::string(40960, '\0'));
+}
+
+TEST_CASE("a hole in a clone is none in its original") {
+    memory_tree tree;
+    auto file = tree.create_at(tree.root(), "f", 0644).value();
+    REQUIRE(file.write_at(bytes(std::string(20000, 'x')), 0).has_value());
+    auto clone = tree.create_at(tree.root(), "g", 0644).value();
+    REQUIRE(clone.clone_from(file).has_value());
+    REQUIRE(clone.allocate(allocation::punch_hole, 100, 15000).has_value());
+    CHECK(read_all(file) == std::string(20000, 'x'));
+    CHECK(read_all(clone) == std::string(100, 'x') + std::string(15000, '\0') + std::string(4900, 'x'));
+    CHECK(clone.next_hole(0).value() == 4096);
+    REQUIRE(clone.allocate(allocation::punch_hole, 0, ~std::uint64_t{0} >> 1).has_value());
+    CHECK(clone.status().value().size == 20000);
+    CHECK(clone.next_data(0).value() == 20000);
+}

@@ -64,7 +64,7 @@ void run(std::uint32_t seed, int steps, expectation expected, Open open) {
     };
     auto const change = [&](file& opened, std::string& object) {
         auto const bytes = some_bytes();
-        switch (below(6)) {
+        switch (below(8)) {
         case 0:
             REQUIRE(paths_write(opened, bytes, object.size()));  // at the end
             object += bytes;
@@ -85,6 +85,32 @@ void run(std::uint32_t seed, int steps, expectation expected, Open open) {
             REQUIRE(paths_write(opened, bytes, at));
             object.resize(at);
             object += bytes;
+            break;
+        }
+        case 4: {  // zeros
+            std::size_t const at = below(object.size() + block);
+            std::size_t const count = 1 + below(below(2) == 0 ? 4 * block : 100);
+            allocation const kinds[] = {allocation::punch_hole, allocation::zero_range,
+                                        allocation::zero_range_keep_size};
+            auto const how = kinds[below(3)];
+            auto const done = opened.allocate(how, at, count);
+            if (!done) {
+                REQUIRE(done.error() == errc::eopnotsupp);  // not every file system can
+                break;
+            }
+            if (may_grow(how) && object.size() < at + count)
+                object.resize(at + count);
+            for (std::size_t i = at; i < std::min(at + count, object.size()); ++i)
+                object[i] = '\0';
+            break;
+        }
+        case 5: {  // room
+            std::size_t const at = below(object.size() + block);
+            std::size_t const count = 1 + below(2 * block);
+            bool const grows = below(2) == 0;
+            opened.allocate(grows ? allocation::plain : allocation::keep_size, at, count).value();
+            if (grows && object.size() < at + count)
+                object.resize(at + count);
             break;
         }
         default: {

@@ -60,6 +60,7 @@ enum class primitive : std::uint8_t {
     copy_range_from,
     clone_from,
     file_resize,
+    allocate,
     file_sync,
     file_set_mode,
     file_set_owner,
@@ -126,6 +127,7 @@ inline constexpr primitive_text primitive_texts[] = {
     {"copy_range_from", operation::write, effect::change},
     {"clone_from", operation::write, effect::change},
     {"resize", operation::resize, effect::change},
+    {"allocate", operation::allocate, effect::change},
     {"sync", operation::sync, effect::flush},
     {"set_mode", operation::set_mode, effect::change},
     {"set_owner", operation::set_owner, effect::change},
@@ -161,7 +163,7 @@ struct call {
     std::span<std::byte const> from{};  // write_at, append
     std::uint64_t offset = 0;           // of reads, writes, next_*; the size for resizes; in the source for copies
     std::uint64_t to_offset = 0;        // copy_range_from
-    std::uint64_t count = 0;            // copy_range_from
+    std::uint64_t count = 0;            // copy_range_from; allocate: the length
 
     std::string_view key{};    // of xattrs
     std::string_view value{};  // set_xattr; create_symlink_at: the target
@@ -170,6 +172,7 @@ struct call {
     rename_flags renaming{};
     xattr_flags setting{};
     sync_kind syncing{};
+    allocation allocating{};
     file_type type = file_type::unknown;  // create_node_at
     mode_bits mode = 0;
     user_id uid = keep_user;

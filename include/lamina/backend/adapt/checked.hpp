@@ -87,7 +87,7 @@ struct checks_permission {
         if constexpr (writable_file<T>) {
             bool const writes = c.what == primitive::write_at || c.what == primitive::append ||
                                 c.what == primitive::copy_range_from || c.what == primitive::clone_from ||
-                                c.what == primitive::file_resize;
+                                c.what == primitive::file_resize || c.what == primitive::allocate;
             if ((writes && wants_write(c.opening) && !who.has(privilege::fsetid)) ||
                 c.what == primitive::file_set_owner) {
                 LAMINA_TRY(auto const object, file.status());

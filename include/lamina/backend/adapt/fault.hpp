@@ -104,7 +104,7 @@ private:
         c.from = c.from.first(std::min<std::uint64_t>(c.from.size(), write_limit));
         if (c.what == primitive::copy_range_from)
             c.count = std::min(c.count, write_limit);
-        else
+        else if (c.what == primitive::read_at)
             c.count = std::min(c.count, read_limit);
         return errc::ok;
     }

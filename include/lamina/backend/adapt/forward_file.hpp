@@ -182,6 +182,12 @@ public:
         return through({.what = primitive::file_resize, .offset = size},
                        [this](call const& c) { return file_.resize(c.offset); });
     }
+    result<void> allocate(allocation how, std::uint64_t offset, std::uint64_t length)
+        requires allocates<F>
+    {
+        return through({.what = primitive::allocate, .offset = offset, .count = length, .allocating = how},
+                       [this](call const& c) { return file_.allocate(c.allocating, c.offset, c.count); });
+    }
     result<void> sync(sync_kind kind)
         requires writable_file<F>
     {

@@ -12,8 +12,8 @@
 //     });
 //
 // Requires: the wrapped backend gives no inode number twice (a memory tree does not), and is changed through this
-// alone. Bytes that one file takes from another are read back: a handle that cannot be read refuses it (eopnotsupp),
-// and the caller writes them.
+// alone. Bytes that one file takes from another, or that move or become zeros at once, are read back: a handle that cannot
+// be read refuses it (eopnotsupp), and the caller writes them.
 //
 // Concurrency: changes and flushes come one at a time, under one mutex, so that their order is known. What asks for the
 // history must not run beside changes.
@@ -185,7 +185,8 @@ private:
 
     template <class File, class F>
     auto on_file(File& file, call const& c, F& perform) -> answer_of<F> {
-        bool const takes = c.what == primitive::copy_range_from || c.what == primitive::clone_from;
+        bool const takes = c.what == primitive::copy_range_from || c.what == primitive::clone_from ||
+                           c.what == primitive::allocate;
         if (takes && !has(c.opening, open_flags::read))
             return fail(errc::eopnotsupp, c.op());
         auto answer = perform(c);
@@ -208,6 +209,7 @@ private:
             break;
         }
         case primitive::copy_range_from: copied(file, number, c.to_offset, bytes_moved(c, answer), now->size); break;
+        case primitive::allocate:
         case primitive::clone_from: {
             disk_object content;
             if (read_blocks(file, now->size, content))

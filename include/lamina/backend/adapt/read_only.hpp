@@ -31,6 +31,7 @@ struct refuses_changes {
             case primitive::append:
             case primitive::copy_range_from:
             case primitive::clone_from:
+            case primitive::allocate:
             case primitive::file_resize: return fail(errc::ebadf, c.op());  // no handle was opened for writing
             default:
                 if (c.mutates())

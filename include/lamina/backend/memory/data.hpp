@@ -21,6 +21,7 @@
 #include <cstring>
 #include <new>
 #include <span>
+#include <vector>
 
 #include <lamina/backend/memory/ledger.hpp>
 #include <lamina/backend/memory/lock.hpp>
@@ -186,6 +187,34 @@ public:
             std::memset(boundary->bytes() + kept, 0, boundary->capacity - kept);
         }
         drop_after(account, last);
+        return {};
+    }
+
+    // Makes what lies in [begin, end) read as zeros, and whole chunks of it holes. Costs nothing where there are holes.
+    // Errors: enomem; a part may be zeros then.
+    [[nodiscard]] result<void> punch(budget& account, std::uint64_t begin, std::uint64_t end) {
+        while (begin < end) {
+            std::uint64_t const stop = std::min(end, (begin / chunk_size + 1) * chunk_size);
+            LAMINA_CHECK(clear(account, begin, stop - begin));
+            begin = std::max(stop, seek(stop / chunk_size, true, (end - 1) / chunk_size + 1) * chunk_size);
+        }
+        return {};
+    }
+    // Makes chunks of zeros of the holes in [begin, end). Errors: enospc, enomem; nothing is changed then.
+    [[nodiscard]] result<void> fill(budget& account, std::uint64_t begin, std::uint64_t end) {
+        std::vector<std::uint64_t> made;
+        std::uint64_t const last = (end - 1) / chunk_size;
+        for (std::uint64_t index = begin / chunk_size; index <= last; ++index) {
+            bool const was_hole = find(index) == nullptr;
+            auto const upto = index == last ? static_cast<std::uint32_t>(end - last * chunk_size) : chunk_size;
+            if (auto const one = writable(account, index, upto, upto); !one) {
+                for (auto const again : made)
+                    (void)clear(account, again * chunk_size, chunk_size);  // the way to it is there: it cannot fail
+                return unexpected(one.error());
+            }
+            if (was_hole)
+                made.push_back(index);
+        }
         return {};
     }
 

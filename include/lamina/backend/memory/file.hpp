@@ -57,6 +57,34 @@ enum class same_size : std::uint8_t { leaves_times, sets_times };
     return {};
 }
 
+// fallocate(2). Where the tree's size is not limited no write is ever refused for want of room, and none is kept.
+// Errors: einval, efbig, enospc, enomem; eopnotsupp for ranges that would move what follows them.
+[[nodiscard]] inline result<void> allocate(ledger& account, file_inode& file, allocation how, std::uint64_t offset,
+                                           std::uint64_t length) {
+    using kinds = allocation;
+    if (!is_known(how) || how == kinds::collapse_range || how == kinds::insert_range)
+        return fail(errc::eopnotsupp, operation::allocate);
+    if (length == 0)
+        return fail(errc::einval, operation::allocate);
+    if (offset > file_size_max || length > file_size_max - offset)
+        return fail(errc::efbig, operation::allocate);
+    bool const keeps_room = how != kinds::punch_hole && account.options.size_limit != memory_options::unlimited;
+    bool const clears = how != kinds::plain && how != kinds::keep_size;
+    std::uint64_t const end = offset + length;
+    std::lock_guard lock(file.data.guard);
+    result<void> done;
+    if (keeps_room)
+        done = file.data.fill(account, offset, end);
+    if (done && clears)
+        done = file.data.punch(account, offset, end);
+    if (done && clears && keeps_room)
+        done = file.data.fill(account, offset, end);
+    if (!done)
+        return unexpected(done.error().during(operation::allocate));
+    data_changed(account, file, may_grow(how) ? std::max<std::uint64_t>(file.size, end) : file.size);
+    return {};
+}
+
 // Locks what is read and what is written, in the order of their addresses; one lock where both are one file.
 class two_files_lock {
 public:
@@ -119,6 +147,13 @@ public:
         if (!writable())
             return fail(errc::einval, operation::resize);
         return detail::memory::resize(*account_, *file_, size, same_size::sets_times);
+    }
+    // Errors: ebadf if it was not opened for writing, einval, efbig, enospc, enomem; eopnotsupp for collapse_range and
+    // insert_range.
+    [[nodiscard]] result<void> allocate(allocation how, std::uint64_t offset, std::uint64_t length) {
+        if (!writable())
+            return fail(errc::ebadf, operation::allocate);
+        return detail::memory::allocate(*account_, *file_, how, offset, length);
     }
 
     [[nodiscard]] result<std::uint64_t> next_data(std::uint64_t offset) { return next(offset, true); }
