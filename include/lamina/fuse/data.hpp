@@ -221,6 +221,23 @@ template <class Server>
     return {};
 }
 
+template <class Server>
+[[nodiscard]] result<void> allocate(Server& server, std::uint64_t id, int how, off_t offset, off_t length) {
+    if constexpr (allocates<file_of<typename Server::backend>>) {
+        auto const wanted = static_cast<allocation>(how);
+        if (!is_known(wanted))
+            return fail(errc::eopnotsupp);
+        if (offset < 0 || length <= 0)
+            return fail(errc::einval);
+        LAMINA_TRY(auto of, server.held(id));
+        LAMINA_TRY(auto const open, server.file_of_object(*of, true));
+        return open->file.allocate(wanted, static_cast<std::uint64_t>(offset), static_cast<std::uint64_t>(length));
+    } else {
+        (void)server, (void)id, (void)how, (void)offset, (void)length;
+        return fail(errc::eopnotsupp);
+    }
+}
+
 // Inside the backend, where it can. The kernel copies by itself where this is eopnotsupp.
 template <class Server>
 [[nodiscard]] result<void> copy_range(Server& server, fuse_req_t request, std::uint64_t from_id, off_t from_offset,

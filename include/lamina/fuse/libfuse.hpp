@@ -88,6 +88,16 @@ enum class set_id_goes : std::uint8_t { no, yes, unknown };
 #endif
 }
 
+// Whether requests come by io_uring; libfuse uses it where the kernel offers it.
+[[nodiscard]] inline bool has_rings(fuse_conn_info const& connection) noexcept {
+#ifdef FUSE_CAP_OVER_IO_URING
+    return (connection.capable_ext & connection.want_ext & FUSE_CAP_OVER_IO_URING) != 0;
+#else
+    (void)connection;
+    return false;
+#endif
+}
+
 // Registers a descriptor whose file the kernel is to read and write by itself; 0 if it cannot.
 [[nodiscard]] inline int open_backing(fuse_req_t request, int descriptor) noexcept {
 #if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 17)

@@ -14,12 +14,14 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include <lamina/fuse/desks.hpp>
 #include <lamina/fuse/fwd.hpp>
 #include <lamina/fuse/operations.hpp>
 
@@ -60,7 +62,7 @@ public:
     [[nodiscard]] result<void> serve() {
         if (!mounted_)
             return fail(errc::einval, operation::mount);
-        int const outcome = server_->options.workers == 1 ? fuse_session_loop(session_) : serve_many();
+        int const outcome = serve_requests();
         end();
         return outcome >= 0 ? result<void>() : fail(errc::eio, operation::mount);
     }
@@ -115,16 +117,27 @@ private:
         std::vector<char*> pointers_;
     };
 
-    int serve_many() {
-        auto* const config = fuse_loop_cfg_create();
-        if (config == nullptr)
-            return -ENOMEM;
-        if (server_->options.workers != 0)
-            fuse_loop_cfg_set_max_threads(config, server_->options.workers);
-        fuse_loop_cfg_set_clone_fd(config, 0);
-        int const outcome = fuse_session_loop_mt(session_, config);
-        fuse_loop_cfg_destroy(config);
-        return outcome;
+    // The first request tells what the kernel can do, and so in which way the others will come.
+    int serve_requests() {
+        fuse_buf buffer{};
+        int outcome = 0;
+        while (!server_->began && fuse_session_exited(session_) == 0 && outcome >= 0) {
+            outcome = fuse_session_receive_buf(session_, &buffer);
+            if (outcome > 0)
+                fuse_session_process_buf(session_, &buffer);
+            else if (outcome == 0)
+                fuse_session_exit(session_);
+            else if (outcome == -EINTR)
+                outcome = 0;
+        }
+        std::free(buffer.mem);
+        if (outcome < 0)
+            return outcome;
+        if (server_->uses_rings || server_->options.workers == 1)
+            return fuse_session_loop(session_);  // which ends the threads of the rings, too
+        unsigned const wanted = server_->options.workers;
+        constexpr unsigned threads_max = 64;
+        return detail::desks(session_, wanted == 0 ? 1 : wanted, threads_max).run();
     }
 
     void end() noexcept {

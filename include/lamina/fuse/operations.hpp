@@ -38,7 +38,9 @@ struct mount_operations {
         if (!server.opens_by_request)
             libfuse::refuse(with, FUSE_CAP_ATOMIC_O_TRUNC);
         server.opens_directories = !libfuse::capable(with, FUSE_CAP_NO_OPENDIR_SUPPORT);
+        server.uses_rings = options.io_uring && libfuse::has_rings(with);
         with.time_gran = 1;
+        server.began = true;
     }
 
     static void lookup(fuse_req_t request, fuse_ino_t parent, char const* name) {
@@ -195,6 +197,11 @@ struct mount_operations {
     static void seek(fuse_req_t request, fuse_ino_t id, off_t offset, int whence, fuse_file_info*) {
         answer(request, [&] { return detail::seek(of(request), request, id, offset, whence); });
     }
+    static void allocate(fuse_req_t request, fuse_ino_t id, int how, off_t offset, off_t length, fuse_file_info*) {
+        changing(request, [&](auto& server) {
+            return done(request, detail::allocate(server, id, how, offset, length));
+        });
+    }
     static void copy_range(fuse_req_t request, fuse_ino_t from, off_t from_offset, fuse_file_info*, fuse_ino_t to,
                            off_t to_offset, fuse_file_info*, std::size_t size, int) {
         changing(request, [&](auto& server) {
@@ -233,6 +240,7 @@ struct mount_operations {
         all.listxattr = list_xattrs;
         all.setxattr = set_xattr;
         all.removexattr = remove_xattr;
+        all.fallocate = allocate;
         all.lseek = seek;
         all.copy_file_range = copy_range;
         libfuse::set_tmpfile(all, create_unnamed);

@@ -82,6 +82,8 @@ public:
     // As the kernel and this side agreed when the mount began.
     bool opens_by_request = false;
     bool passes_through = false;
+    bool began = false;
+    bool uses_rings = false;     // requests come by io_uring
     bool clears_set_id = false;  // the kernel tells when that is to be done
     bool opens_directories = false;
 

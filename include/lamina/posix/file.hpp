@@ -134,21 +134,6 @@ public:
             return fail(errc::einval, operation::set_times);
         return run(operation::set_times, [&] { return ::futimens(fd(), pair->times); });
     }
-    // Beyond the concept, for who has a file and no name of it. Empty if there is no such attribute, or if the file
-    // system has none at all. Errors: erange (the key).
-    [[nodiscard]] result<std::optional<std::string>> get_xattr(std::string_view key) {
-        detail::terminated_key const terminated(key);
-        if (terminated.judged() != errc::ok)
-            return fail(terminated.judged(), operation::get_xattr);
-        auto value = detail::read_attribute(operation::get_xattr, [&](char* to, std::size_t size) {
-            return ::fgetxattr(fd(), terminated.c_str(), to, size);
-        });
-        if (value)
-            return std::optional<std::string>(*std::move(value));
-        if (value.error() == errc::enodata || value.error() == errc::eopnotsupp)
-            return std::optional<std::string>();
-        return unexpected(value.error());
-    }
     // Errors: enodata (replace), eexist (create), erange (the key), e2big (the value), eperm, eopnotsupp, enospc.
     [[nodiscard]] result<void> set_xattr(std::string_view key, std::string_view value, xattr_flags flags) {
         detail::terminated_key const terminated(key);

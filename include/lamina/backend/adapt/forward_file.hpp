@@ -236,14 +236,6 @@ public:
                        [this](call const& c) { return file_.remove_xattr(c.key); });
     }
 
-    // Where the wrapped file has it, beyond the concept.
-    result<std::optional<std::string>> get_xattr(std::string_view key)
-        requires requires(F& file) { file.get_xattr(key); }
-    {
-        return through({.what = primitive::get_xattr_at, .key = key},
-                       [this](call const& c) { return file_.get_xattr(c.key); });
-    }
-
     // Copies reach the innermost files of both sides, and every adaptor on the way sees them: a read of `from`, a
     // copy into this one.
     template <class From>
