@@ -21,7 +21,7 @@
 #include <lamina/fuse/metadata.hpp>
 #include <lamina/fuse/naming.hpp>
 
-namespace lamina::detail {
+namespace lamina::detail::request {
 
 // The kernel is to keep what it has in its cache: the tree changes through it only.
 inline void settle_handle(fuse_file_info& handle) noexcept {
@@ -259,4 +259,4 @@ template <class Server>
     }
 }
 
-}  // namespace lamina::detail
+}  // namespace lamina::detail::request

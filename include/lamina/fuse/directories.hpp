@@ -11,7 +11,7 @@
 
 #include <lamina/fuse/reply.hpp>
 
-namespace lamina::detail {
+namespace lamina::detail::request {
 
 template <class Server>
 [[nodiscard]] result<std::shared_ptr<ordered_listing const>> names_of(Server& server, typename Server::object& of,
@@ -126,4 +126,4 @@ template <class Server>
     return {};
 }
 
-}  // namespace lamina::detail
+}  // namespace lamina::detail::request

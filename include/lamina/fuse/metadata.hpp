@@ -12,7 +12,7 @@
 
 #include <lamina/fuse/reply.hpp>
 
-namespace lamina::detail {
+namespace lamina::detail::request {
 
 // Set-id bits go where somebody changes a file who may not keep them; that of the group only where it could be executed,
 // as the kernel has it.
@@ -161,4 +161,4 @@ template <class Server>
     return {};
 }
 
-}  // namespace lamina::detail
+}  // namespace lamina::detail::request

@@ -43,7 +43,7 @@ public:
     [[nodiscard]] result<void> mount(std::string const& where) {
         arguments given(server_->options);
         fuse_args args = given.args();
-        auto const table = detail::mount_operations<server_type>::table();
+        auto const table = detail::request::operations<server_type>::table();
         session_ = fuse_session_new(&args, &table, sizeof table, server_.get());
         fuse_opt_free_args(&args);
         if (session_ == nullptr)

@@ -18,7 +18,7 @@
 
 #include <lamina/fuse/reply.hpp>
 
-namespace lamina::detail {
+namespace lamina::detail::request {
 
 // "." and ".." come for a file handle only: the kernel wants an object again that it has forgotten.
 template <class Server>
@@ -212,4 +212,4 @@ template <class Server>
     return {};
 }
 
-}  // namespace lamina::detail
+}  // namespace lamina::detail::request

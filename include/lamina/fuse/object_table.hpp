@@ -32,7 +32,7 @@
 #include <vector>
 
 #include <lamina/core/result.hpp>
-#include <lamina/fuse/object.hpp>
+#include <lamina/fuse/known_names.hpp>
 
 namespace lamina::detail {
 
@@ -45,7 +45,7 @@ public:
     static constexpr std::size_t resting_max = 16384;
 
     // dispose(node, file_type, unique_ptr<Part>) ends what belonged to an object.
-    explicit object_table(Dispose dispose) : buckets_(64, nullptr), dispose_(std::move(dispose)) {}
+    explicit object_table(Dispose dispose) : dispose_(std::move(dispose)) {}
     object_table(object_table const&) = delete;
     object_table& operator=(object_table const&) = delete;
     ~object_table() {
@@ -122,7 +122,7 @@ public:
     // What a name is known to name. Empty if that was never told, or is not so any more.
     [[nodiscard]] hold find(object& directory, name_ref text) {
         std::lock_guard const lock(guard_);
-        name* const found = look(directory, text);
+        name* const found = names_.find(directory, text);
         if (found == nullptr)
             return {};
         ++found->object->holds;
@@ -203,7 +203,7 @@ public:
     void move_name(object& from, name_ref old_text, object& to, name_ref new_text) {
         cleaning([&] {
             forget_name(to, new_text);
-            if (name* const moved = look(from, old_text); moved != nullptr) {
+            if (name* const moved = names_.find(from, old_text); moved != nullptr) {
                 object& of = *moved->object;
                 ++of.holds;  // it has no name for a moment
                 forget_name(from, old_text);
@@ -215,8 +215,8 @@ public:
     }
     void exchange_names(object& one, name_ref one_text, object& other, name_ref other_text) {
         cleaning([&] {
-            name* const a = look(one, one_text);
-            name* const b = look(other, other_text);
+            name* const a = names_.find(one, one_text);
+            name* const b = names_.find(other, other_text);
             object* const first = a == nullptr ? nullptr : a->object;
             object* const second = b == nullptr ? nullptr : b->object;
             for (object* each : {first, second})
@@ -277,30 +277,7 @@ private:
         return made;
     }
 
-    [[nodiscard]] std::size_t bucket_of(object const& directory, std::uint32_t hash) const noexcept {
-        return mix(directory.id, std::uint64_t{hash} | 0x9e3779b97f4a7c15) & (buckets_.size() - 1);
-    }
-    [[nodiscard]] name* look(object const& directory, name_ref text) const noexcept {
-        for (name* n = buckets_[bucket_of(directory, text.hash)]; n != nullptr; n = n->in_bucket)
-            if (n->hash == text.hash && n->directory == &directory && n->text() == text.text)
-                return n;
-        return nullptr;
-    }
-    void resize_buckets(std::size_t size) {
-        std::vector<name*> old(size, nullptr);
-        old.swap(buckets_);
-        for (name* n : old)
-            while (n != nullptr) {
-                name* const next = n->in_bucket;
-                name*& bucket = buckets_[bucket_of(*n->directory, n->hash)];
-                n->in_bucket = bucket;
-                bucket = n;
-                n = next;
-            }
-    }
     void add_name(object& of, object& directory, name_ref text) {
-        if (names_ >= buckets_.size())
-            resize_buckets(buckets_.size() * 2);
         name* made = &of.first;
         if (of.named) {
             made = new name;
@@ -312,58 +289,56 @@ private:
         made->object = &of;
         made->directory = &directory;
         ++directory.holds;
-        name*& bucket = buckets_[bucket_of(directory, text.hash)];
-        made->in_bucket = bucket;
-        bucket = made;
-        ++names_;
+        names_.add(*made);
     }
-    void take_out(name& one) noexcept {
-        name** at = &buckets_[bucket_of(*one.directory, one.hash)];
-        while (*at != &one)
-            at = &(*at)->in_bucket;
-        *at = one.in_bucket;
-        --names_;
-    }
-    // The embedded name is always in use if any is, so another moves into its place.
-    void drop_name(name& one) {
-        object& of = *one.object;
-        object& directory = *one.directory;
-        take_out(one);
-        one.clear();
-        if (&one != &of.first) {
-            name** at = &of.first.further;
-            while (*at != &one)
-                at = &(*at)->further;
-            *at = one.further;
-            delete &one;
-        } else if (name* const next = of.first.further; next != nullptr) {
-            name** at = &buckets_[bucket_of(*next->directory, next->hash)];
-            while (*at != next)
-                at = &(*at)->in_bucket;
-            *at = &of.first;
-            of.first = *next;
-            delete next;
-        } else {
-            of.first = name();
-            of.named = false;
-        }
+    void lost_name(object& of, object& directory) {
         ++of.moves;
         --directory.holds;
         rest_if_idle(directory);
     }
+    // The embedded name is always in use if any is, so another moves into its place.
+    void drop_first(object& of) {
+        object& directory = *of.first.directory;
+        names_.remove(of.first);
+        of.first.clear();
+        name* const next = of.first.further;
+        if (next != nullptr) {
+            names_.remove(*next);
+            of.first = *next;
+            delete next;
+            names_.add(of.first);
+        } else {
+            of.first = name();
+            of.named = false;
+        }
+        lost_name(of, directory);
+    }
+    void drop_further(name* one) {
+        object& of = *one->object;
+        object& directory = *one->directory;
+        names_.remove(*one);
+        one->clear();
+        name** at = &of.first.further;
+        while (*at != one)
+            at = &(*at)->further;
+        *at = one->further;
+        delete one;
+        lost_name(of, directory);
+    }
     void forget_name(object& directory, name_ref text) {
-        if (name* const found = look(directory, text); found != nullptr) {
+        if (name* const found = names_.find(directory, text); found != nullptr) {
             object& of = *found->object;
-            drop_name(*found);
+            if (found == &of.first)
+                drop_first(of);
+            else
+                drop_further(found);
             rest_if_idle(of);
         }
-        if (buckets_.size() > 4096 && names_ < buckets_.size() / 8)
-            resize_buckets(buckets_.size() / 4);
     }
 
     [[nodiscard]] std::uint64_t enter_known(object& directory, name_ref text, attributes const& found) {
         std::lock_guard const lock(guard_);
-        name* const known = look(directory, text);
+        name* const known = names_.find(directory, text);
         if (known == nullptr || known->object->type != found.type)
             return 0;
         ++known->object->lookups;
@@ -372,7 +347,7 @@ private:
     std::uint64_t enter_new(object& directory, name_ref text, attributes const& found, node opened) {
         std::uint64_t id = 0;
         cleaning([&] {
-            name* const known = look(directory, text);
+            name* const known = names_.find(directory, text);
             if (known != nullptr && known->object->type == found.type) {
                 id = known->object->id;
                 ++known->object->lookups;
@@ -432,14 +407,13 @@ private:
         gone_.push_back({of.directory, of.type, std::move(of.part)});
         ++of.holds;  // so that losing its names does not end it again
         while (of.named)
-            drop_name(of.first);
+            drop_first(of);
         slots_.give_back(of);
     }
 
     std::mutex guard_;
     object_slots<Part> slots_;
-    std::vector<name*> buckets_;
-    std::size_t names_ = 0;
+    known_names<Part> names_;
     std::unordered_map<file_id, std::uint64_t, hash_of_number> numbers_;
     std::deque<std::uint64_t> resting_;
     std::vector<remains> gone_;

@@ -10,10 +10,10 @@
 #include <lamina/fuse/data.hpp>
 #include <lamina/fuse/directories.hpp>
 
-namespace lamina::detail {
+namespace lamina::detail::request {
 
 template <class Server>
-struct mount_operations {
+struct operations {
     static Server& of(fuse_req_t request) { return *static_cast<Server*>(fuse_req_userdata(request)); }
 
     static void begin(void* data, fuse_conn_info* connection) {
@@ -44,7 +44,7 @@ struct mount_operations {
     }
 
     static void lookup(fuse_req_t request, fuse_ino_t parent, char const* name) {
-        answer(request, [&] { return detail::lookup(of(request), request, parent, name); });
+        answer(request, [&] { return request::lookup(of(request), request, parent, name); });
     }
     static void forget(fuse_req_t request, fuse_ino_t id, std::uint64_t count) {
         of(request).objects.forget(id, count);
@@ -65,17 +65,17 @@ struct mount_operations {
     static void set_attributes(fuse_req_t request, fuse_ino_t id, struct stat* wanted, int changes, fuse_file_info*) {
         changing(request, [&](auto& server) -> result<void> {
             LAMINA_TRY(auto held, server.held(id));
-            LAMINA_CHECK(detail::set_attributes(server, *held, *wanted, changes));
+            LAMINA_CHECK(request::set_attributes(server, *held, *wanted, changes));
             reply_attributes(server, request, server.attributes_of(*held));
             return {};
         });
     }
     static void read_symlink(fuse_req_t request, fuse_ino_t id) {
-        answer(request, [&] { return detail::read_symlink(of(request), request, id); });
+        answer(request, [&] { return request::read_symlink(of(request), request, id); });
     }
     static void make_node(fuse_req_t request, fuse_ino_t parent, char const* name, mode_t mode, dev_t device) {
         changing(request, [&](auto& server) {
-            return detail::make_node(server, request, parent, name, mode, device);
+            return request::make_node(server, request, parent, name, mode, device);
         });
     }
     static void make_directory(fuse_req_t request, fuse_ino_t parent, char const* name, mode_t mode) {
@@ -101,22 +101,22 @@ struct mount_operations {
     static void rename(fuse_req_t request, fuse_ino_t from, char const* old_name, fuse_ino_t to, char const* new_name,
                        unsigned flags) {
         changing(request, [&](auto& server) {
-            return done(request, detail::rename(server, from, old_name, to, new_name, flags));
+            return done(request, request::rename(server, from, old_name, to, new_name, flags));
         });
     }
     static void link(fuse_req_t request, fuse_ino_t id, fuse_ino_t parent, char const* name) {
-        changing(request, [&](auto& server) { return detail::link(server, request, id, parent, name); });
+        changing(request, [&](auto& server) { return request::link(server, request, id, parent, name); });
     }
     static void open(fuse_req_t request, fuse_ino_t id, fuse_file_info* handle) {
         if (!of(request).opens_by_request)
             fuse_reply_err(request, ENOSYS);  // once, for all files
         else if (opens_to_write(handle->flags) || (handle->flags & O_TRUNC) != 0)
-            changing(request, [&](auto& server) { return detail::open(server, request, id, *handle); });
+            changing(request, [&](auto& server) { return request::open(server, request, id, *handle); });
         else
             answer(request, [&] { return open_to_read(request, id, *handle); });
     }
     static void release(fuse_req_t request, fuse_ino_t id, fuse_file_info*) {
-        answer(request, [&] { return detail::release(of(request), request, id); });
+        answer(request, [&] { return request::release(of(request), request, id); });
     }
     static void open_directory(fuse_req_t request, fuse_ino_t, fuse_file_info* handle) {
         if (!of(request).opens_directories) {
@@ -128,25 +128,25 @@ struct mount_operations {
         fuse_reply_open(request, handle);
     }
     static void read(fuse_req_t request, fuse_ino_t id, std::size_t size, off_t offset, fuse_file_info*) {
-        answer(request, [&] { return detail::read(of(request), request, id, size, offset); });
+        answer(request, [&] { return request::read(of(request), request, id, size, offset); });
     }
     static void write(fuse_req_t request, fuse_ino_t id, char const* bytes, std::size_t size, off_t offset,
                       fuse_file_info* handle) {
         changing(request, [&](auto& server) {
-            return detail::write(server, request, id, std::span(bytes, size), offset, *handle);
+            return request::write(server, request, id, std::span(bytes, size), offset, *handle);
         });
     }
     static void sync(fuse_req_t request, fuse_ino_t id, int data_only, fuse_file_info*) {
         if (!of(request).options.sync)
             fuse_reply_err(request, ENOSYS);  // success, and no further request
         else
-            changing(request, [&](auto& server) { return done(request, detail::sync(server, id, data_only != 0)); });
+            changing(request, [&](auto& server) { return done(request, request::sync(server, id, data_only != 0)); });
     }
     static void list(fuse_req_t request, fuse_ino_t id, std::size_t size, off_t offset, fuse_file_info*) {
-        answer(request, [&] { return detail::list(of(request), request, id, size, offset, false); });
+        answer(request, [&] { return request::list(of(request), request, id, size, offset, false); });
     }
     static void list_plus(fuse_req_t request, fuse_ino_t id, std::size_t size, off_t offset, fuse_file_info*) {
-        answer(request, [&] { return detail::list(of(request), request, id, size, offset, true); });
+        answer(request, [&] { return request::list(of(request), request, id, size, offset, true); });
     }
     static void space(fuse_req_t request, fuse_ino_t) {
         answer(request, [&]() -> result<void> {
@@ -163,13 +163,13 @@ struct mount_operations {
         if (!of(request).options.xattrs)
             fuse_reply_err(request, ENOSYS);
         else
-            answer(request, [&] { return detail::get_xattr(of(request), request, id, key, size); });
+            answer(request, [&] { return request::get_xattr(of(request), request, id, key, size); });
     }
     static void list_xattrs(fuse_req_t request, fuse_ino_t id, std::size_t size) {
         if (!of(request).options.xattrs)
             fuse_reply_err(request, ENOSYS);
         else
-            answer(request, [&] { return detail::list_xattrs(of(request), request, id, size); });
+            answer(request, [&] { return request::list_xattrs(of(request), request, id, size); });
     }
     static void set_xattr(fuse_req_t request, fuse_ino_t id, char const* key, char const* value, std::size_t size,
                           int flags) {
@@ -177,35 +177,35 @@ struct mount_operations {
             fuse_reply_err(request, ENOSYS);
         else
             changing(request, [&](auto& server) {
-                return done(request, detail::set_xattr(server, id, key, std::string_view(value, size), flags));
+                return done(request, request::set_xattr(server, id, key, std::string_view(value, size), flags));
             });
     }
     static void remove_xattr(fuse_req_t request, fuse_ino_t id, char const* key) {
         if (!of(request).options.xattrs)
             fuse_reply_err(request, ENOSYS);
         else
-            changing(request, [&](auto& server) { return done(request, detail::remove_xattr(server, id, key)); });
+            changing(request, [&](auto& server) { return done(request, request::remove_xattr(server, id, key)); });
     }
     static void create(fuse_req_t request, fuse_ino_t parent, char const* name, mode_t mode, fuse_file_info* handle) {
-        changing(request, [&](auto& server) { return detail::create(server, request, parent, name, mode, *handle); });
+        changing(request, [&](auto& server) { return request::create(server, request, parent, name, mode, *handle); });
     }
     static void create_unnamed(fuse_req_t request, fuse_ino_t parent, mode_t mode, fuse_file_info* handle) {
         changing(request, [&](auto& server) {
-            return detail::create_unnamed(server, request, parent, mode, *handle);
+            return request::create_unnamed(server, request, parent, mode, *handle);
         });
     }
     static void seek(fuse_req_t request, fuse_ino_t id, off_t offset, int whence, fuse_file_info*) {
-        answer(request, [&] { return detail::seek(of(request), request, id, offset, whence); });
+        answer(request, [&] { return request::seek(of(request), request, id, offset, whence); });
     }
     static void allocate(fuse_req_t request, fuse_ino_t id, int how, off_t offset, off_t length, fuse_file_info*) {
         changing(request, [&](auto& server) {
-            return done(request, detail::allocate(server, id, how, offset, length));
+            return done(request, request::allocate(server, id, how, offset, length));
         });
     }
     static void copy_range(fuse_req_t request, fuse_ino_t from, off_t from_offset, fuse_file_info*, fuse_ino_t to,
                            off_t to_offset, fuse_file_info*, std::size_t size, int) {
         changing(request, [&](auto& server) {
-            return detail::copy_range(server, request, from, from_offset, to, to_offset, size);
+            return request::copy_range(server, request, from, from_offset, to, to_offset, size);
         });
     }
 
@@ -271,4 +271,4 @@ private:
     }
 };
 
-}  // namespace lamina::detail
+}  // namespace lamina::detail::request

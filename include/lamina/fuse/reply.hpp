@@ -10,7 +10,7 @@
 
 #include <lamina/fuse/server.hpp>
 
-namespace lamina::detail {
+namespace lamina::detail::request {
 
 inline void reply_error(fuse_req_t request, error e) noexcept { fuse_reply_err(request, errno_of(e)); }
 inline void reply_done(fuse_req_t request, result<void> const& outcome) noexcept {
@@ -68,4 +68,4 @@ void answer(fuse_req_t request, F&& f) noexcept {
     return name_ref(given);
 }
 
-}  // namespace lamina::detail
+}  // namespace lamina::detail::request
