@@ -218,4 +218,68 @@ TEST_CASE("[handle.12] through a handle: extended attributes, read and removed, 
     }
 }
 
+TEST_CASE("[handle.13] a file that is made without a name can be used at once, and gets its name in one step") {
+    using tree_type = std::remove_reference_t<decltype(std::declval<fixture&>().tree())>;
+    fixture on(content().directory("d").mode(02755).file("d/taken", "text").directory("e"));
+    auto& tree = on.tree();
+    if constexpr (!lamina::makes_unnamed_files<tree_type>) {
+        WARN("left out: this configuration has no files without a name");
+    } else if (!lacks(tree, lamina::capability::unnamed_files, "files without a name")) {
+        lamina::node_guard const d(tree, tree.open_directory_at(tree.root(), "d").value());
+        lamina::node_guard const e(tree, tree.open_directory_at(tree.root(), "e").value());
+        {
+            auto never = tree.create_unnamed(d.get(), 0600).value();
+            CHECK(never.write_at(bytes_of("lost"), 0).value() == 4);
+        }
+        auto file = tree.create_unnamed(d.get(), 0640).value();
+        CHECK(file.status().value().nlink == 0);
+        CHECK(file.status().value().is_regular());
+        CHECK(file.status().value().mode == 0640);
+        CHECK(file.status().value().gid == tree.status("d").value().gid);
+        CHECK(file.write_at(bytes_of("text of no name"), 0).value() == 15);
+        CHECK(read_some(file, 5, 100).value() == "of no name");
+        CHECK(outcome(file.resize(12)) == errc::ok);
+        CHECK(outcome(file.set_mode(0604)) == errc::ok);
+        CHECK(names_in(tree, "d") == names{"taken"});
+
+        CHECK(outcome(tree.publish_at(file, d.get(), "taken")) == errc::eexist);
+        CHECK(outcome(tree.publish_at(file, tree.root(), "d")) == errc::eexist);
+        CHECK(outcome(tree.publish_at(file, e.get(), "f")) == errc::ok);
+        CHECK(tree.read("e/f").value() == "text of no n");
+        auto const named = tree.status("e/f").value();
+        CHECK(named.nlink == 1);
+        CHECK(named.mode == 0604);
+        CHECK(named.id == file.status().value().id);
+        CHECK(file.write_at(bytes_of("TEXT"), 0).value() == 4);
+        CHECK(file.append(bytes_of("ame")).value() == 3);
+        CHECK(tree.status("e/f").value().size == 15);
+        CHECK(tree.read("e/f").value() == "TEXT of no name");
+        CHECK(outcome(tree.rename("e/f", "d/g")) == errc::ok);
+        CHECK(file.append(bytes_of("!")).value() == 1);
+        CHECK(tree.status("d/g").value().size == 16);
+        CHECK(tree.read("d/taken").value() == "text");
+
+        // One more name.
+        if (!lacks(tree, lamina::capability::hard_links, "hard links")) {
+            CHECK(outcome(tree.publish_at(file, d.get(), "h")) == errc::ok);
+            CHECK(tree.status("d/h").value().id == file.status().value().id);
+            CHECK(tree.status("d/g").value().nlink == 2);
+            CHECK(outcome(tree.remove("d/h")) == errc::ok);
+        }
+        CHECK(outcome(tree.remove("d/g")) == errc::ok);
+        CHECK(file.status().value().nlink == 0);
+        CHECK(outcome(tree.publish_at(file, d.get(), "again")) == errc::enoent);
+        // Where a name was removed it is free.
+        auto other = tree.create_unnamed(e.get(), 0600).value();
+        CHECK(outcome(tree.remove("d/taken")) == errc::ok);
+        CHECK(outcome(tree.publish_at(other, d.get(), "taken")) == errc::ok);
+        CHECK(tree.read("d/taken").value().empty());
+        CHECK(names_in(tree, "d") == names{"taken"});
+        CHECK(outcome(tree.remove_all("d")) == errc::ok);
+        auto late = tree.create_unnamed(e.get(), 0600).value();
+        CHECK(outcome(tree.publish_at(late, d.get(), "f")) != errc::ok);
+        CHECK(outcome(tree.create_unnamed(d.get(), 0600)) != errc::ok);
+    }
+}
+
 }  // namespace

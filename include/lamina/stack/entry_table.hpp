@@ -78,6 +78,12 @@ public:
         insert(directory, name.hash, id);
         return id;
     }
+    // A fresh entry for what has no name: it begins as one that was removed, and can be found by nobody.
+    [[nodiscard]] entry_id add_unnamed() {
+        entry_id const id = allocate();
+        (*this)[id].set(fact::removed);
+        return id;
+    }
     // Takes it out of its directory. It can be found no more; who pins it, keeps it.
     void detach(entry_id id) {
         entry& e = (*this)[id];

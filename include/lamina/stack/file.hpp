@@ -25,6 +25,11 @@
 
 namespace lamina {
 
+namespace detail {
+template <class Core>
+class publication;  // unnamed.hpp
+}
+
 template <class Core>
 class overlay_file {
     using inner_type = typename Core::file_variant;
@@ -36,14 +41,22 @@ public:
         : core_(&core), id_(id), layer_(layer), flags_(flags), inner_(std::move(inner)) {}
     // Requires of a move: nobody else uses either.
     overlay_file(overlay_file&& other) noexcept
-        : core_(other.core_), id_(std::exchange(other.id_, entry_id::none)), layer_(other.layer_),
+        : core_(other.core_), id_(other.id_.exchange(entry_id::none)), layer_(other.layer_),
           flags_(other.flags_),
           inner_(std::move(other.inner_)), copy_(std::move(other.copy_)), followed_(other.followed_.load()),
           other_names_(other.other_names_.exchange(names::unknown)),
+          unnamed_(std::exchange(other.unnamed_, entry_id::none)),
           passed_by_(std::exchange(other.passed_by_, not_passed_by)) {}
+    // One without a name, in the upper, open for reading and writing. Takes over one pin of `id`, an entry without a name.
+    [[nodiscard]] static overlay_file unnamed(Core& core, entry_id id, inner_type inner) {
+        overlay_file made(core, id, 0, std::move(inner), open_flags::read_write);
+        made.unnamed_ = id;
+        return made;
+    }
     overlay_file& operator=(overlay_file&& other) noexcept {
         std::swap(core_, other.core_);
-        std::swap(id_, other.id_);
+        id_.store(other.id_.exchange(id_.load()));
+        std::swap(unnamed_, other.unnamed_);
         std::swap(layer_, other.layer_);
         std::swap(flags_, other.flags_);
         std::swap(inner_, other.inner_);
@@ -61,6 +74,8 @@ public:
             core_->end_unheard();
         if (id_ != entry_id::none)
             core_->unpin(id_);
+        if (unnamed_ != entry_id::none && unnamed_ != id_)
+            core_->unpin(unnamed_);
     }
 
     // ebadf unless opened for reading.
@@ -214,6 +229,8 @@ public:
     }
 
 private:
+    friend class detail::publication<Core>;
+
     // The file to read from.
     [[nodiscard]] inner_type& now() {
         if (layer_ == 0)
@@ -342,20 +359,21 @@ private:
     }
     // To be called after every change by this handle, also after a failed one: a part may have been done.
     void changed(inner_type& inner) {
-        auto& e = core_->at(id_);
+        entry_id const id = id_;
+        auto& e = core_->at(id);
         e.forget_attributes();
         if (!e.is(detail::fact::removed) || other_names_.load(std::memory_order_acquire) != names::unknown)
             return;
         // The entry has lost its name. Other names of the object have entries of their own, which hear nothing of this.
         auto const found = std::visit([](auto& f) { return f.status(); }, inner);
         detail::exclusive_lock const lock(core_->tree);
-        if (other_names_.load(std::memory_order_relaxed) != names::unknown)
-            return;
+        if (id_ != id || other_names_.load(std::memory_order_relaxed) != names::unknown)
+            return;  // it has got its name, whose entry knows nothing yet; or this is known
         bool const none = found && found->nlink == 0;  // which then stays so
         if (!none) {
             if (found)
-                (void)core_->number(id_, found->id);  // the other names are found by it
-            core_->begin_unheard(id_);
+                (void)core_->number(id, found->id);  // the other names are found by it
+            core_->begin_unheard(id);
         }
         other_names_.store(none ? names::none : names::others, std::memory_order_release);
     }
@@ -364,7 +382,7 @@ private:
     static constexpr std::uint64_t not_passed_by = ~std::uint64_t{0};
 
     Core* core_;
-    entry_id id_;
+    std::atomic<entry_id> id_;
     layer_number layer_;
     open_flags flags_;
     inner_type inner_;
@@ -373,6 +391,9 @@ private:
     // Of an object that has lost the name by which it was opened: whether it has others.
     enum class names : std::uint8_t { unknown, none, others };
     std::atomic<names> other_names_{names::unknown};
+    // Of a file that was made without a name: the entry that it began with, kept until it is closed, for its name gives it
+    // another one.
+    entry_id unnamed_ = entry_id::none;
     std::uint64_t passed_by_ = not_passed_by;  // this object's number, once others may write through its descriptor
 };
 

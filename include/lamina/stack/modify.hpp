@@ -173,11 +173,12 @@ template <class Core>
 }
 
 // A second name. The new one is made in place, or takes a whiteout's place in one step, as in create.hpp.
+// Of the entry `only`, if one is given, and of no other that has its name by now. Requires: `lock` holds the tree lock; it may be given up for a while.
 template <class Core>
-[[nodiscard]] result<void> link(Core& core, entry_id from_dir, name_ref from, entry_id to_dir, name_ref to) {
-    exclusive_lock lock = core.enter();
+[[nodiscard]] result<void> link(Core& core, exclusive_lock& lock, entry_id from_dir, name_ref from, entry_id to_dir,
+                                name_ref to, entry_id only = entry_id::none) {
     auto const judge = [&](entry_id id) -> result<void> {
-        if (!core.alive(to_dir))
+        if (!core.alive(to_dir) || (only != entry_id::none && id != only))
             return fail(errc::enoent);
         LAMINA_TRY(entry_id const taken, find_child(core, to_dir, to));
         if (taken != entry_id::none && !core.at(taken).is(fact::negative))
@@ -215,6 +216,11 @@ template <class Core>
         alias.put(fact::carried_inode, original.is(fact::carried_inode));
     }
     return {};
+}
+template <class Core>
+[[nodiscard]] result<void> link(Core& core, entry_id from_dir, name_ref from, entry_id to_dir, name_ref to) {
+    exclusive_lock lock = core.enter();
+    return link(core, lock, from_dir, from, to_dir, to);
 }
 
 }  // namespace lamina::detail

@@ -33,13 +33,15 @@
 #include <lamina/stack/recover.hpp>
 #include <lamina/stack/remove.hpp>
 #include <lamina/stack/rename.hpp>
+#include <lamina/stack/unnamed.hpp>
 #include <lamina/stack/whole_write.hpp>
 
 namespace lamina {
 
 template <class Upper, class... Groups>
 class overlay : public path_interface<overlay<Upper, Groups...>>,
-                public detail::names_objects<overlay<Upper, Groups...>> {
+                public detail::names_objects<overlay<Upper, Groups...>>,
+                public detail::has_unnamed_files<overlay<Upper, Groups...>> {
     using layers_type = lamina::layers<Upper, Groups...>;
     using core_type = detail::stack_core<layers_type>;
     using entry_id = detail::entry_id;
@@ -49,6 +51,7 @@ class overlay : public path_interface<overlay<Upper, Groups...>>,
 public:
     using file_type = overlay_file<core_type>;
     static constexpr bool writable = layers_type::writable;
+    static constexpr bool upper_makes_unnamed_files = makes_unnamed_files<typename layers_type::upper_type>;
 
     // Joins the layers. Never fails itself: where they cannot be joined, `ready()` tells why, and so does every
     // operation.
@@ -257,9 +260,9 @@ public:
     [[nodiscard]] capabilities able() const noexcept {
         if constexpr (!writable)
             return {};
-        else  // a whiteout device would be one of ours; O_TMPFILE and clones of handles are not offered
-            return core_->upper_able.without(capability::whiteout_device | capability::unnamed_files |
-                                             capability::rename_whiteout | capability::persistent_inodes);
+        else  // a whiteout device would be one of ours
+            return core_->upper_able.without(capability::whiteout_device | capability::rename_whiteout |
+                                             capability::persistent_inodes);
     }
 
     [[nodiscard]] result<file_type> create_at(node dir, name_ref name, mode_bits mode)
@@ -394,6 +397,7 @@ public:
 private:
     friend class write_batch<overlay>;
     friend class detail::names_objects<overlay>;
+    friend class detail::has_unnamed_files<overlay>;
 
     void join() {
         if (auto joined = detail::join_layers(*core_); !joined)
