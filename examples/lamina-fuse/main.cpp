@@ -6,11 +6,15 @@
 // mounts, and tells the waiting one, which returns to the caller; it serves until it is unmounted or told to end. Whatever
 // fails before is one line on stderr and exit 1; whatever fails afterwards is a line in the system's log.
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include <lamina/fuse/mount.hpp>
 #include <lamina/version.hpp>
@@ -56,11 +60,28 @@ bool kernel_labels_files() {
     return ::stat("/sys/fs/selinux/enforce", &object) == 0;
 }
 
+// As fuse-overlayfs has it unless told otherwise: a mount that root makes, of a user namespace too, is for everybody in
+// it and keeps set-id bits; and no access times, which would be written for each read.
+std::vector<std::string> generic_options(options const& asked) {
+    auto made = asked.generic;
+    auto const lacks = [&](std::string_view a, std::string_view b) {
+        return std::find(made.begin(), made.end(), a) == made.end() && std::find(made.begin(), made.end(), b) == made.end();
+    };
+    bool const root = ::geteuid() == 0;
+    if (root && lacks("allow_other", "allow_root"))
+        made.emplace_back("allow_other");
+    if (root && lacks("suid", "nosuid"))
+        made.emplace_back("suid");
+    if (lacks("atime", "noatime"))
+        made.emplace_back("noatime");
+    return made;
+}
+
 lamina::mount_options mount_options_of(options const& asked) {
     lamina::mount_options made;
     made.source = !asked.name.empty() ? asked.name : "lamina-fuse";
     made.subtype = "lamina-fuse";
-    made.generic = asked.generic;
+    made.generic = generic_options(asked);
     if (kernel_labels_files())
         made.generic.insert(made.generic.end(), asked.labels.begin(), asked.labels.end());
     made.read_only = asked.read_only;
