@@ -16,13 +16,12 @@
 #include <utility>
 #include <vector>
 
-#include <lamina/fuse/mount.hpp>
 #include <lamina/version.hpp>
 
 #include "background.hpp"
 #include "layers.hpp"
 #include "options.hpp"
-#include "tree.hpp"
+#include "serve.hpp"
 
 namespace {
 
@@ -136,16 +135,9 @@ or_line<int> run(options const& asked, background& caller) {
                             .mountpoint = asked.mountpoint,
                             .read_only = asked.read_only};
     LAMINA_TRY(auto opened, open_layers(paths));
-    auto const serve = [&](auto& tree, auto&) -> or_line<int> {
-        lamina::fuse_mount mount(tree, mount_options_of(asked));
-        if (auto const mounted = mount.mount(opened.mountpoint); !mounted)
-            return lamina::unexpected("cannot mount on '" + asked.mountpoint + "': " + to_string(mounted.error()));
-        caller.succeeded();
-        if (auto const served = mount.serve(); !served)
-            return lamina::unexpected("serving ended: " + to_string(served.error()));
-        return 0;
-    };
-    return with_tree(opened, paths, policy_of(asked), view_of(asked), serve);
+    moments when;
+    when.mounted = [&] { caller.succeeded(); };
+    return mount_and_serve(opened, paths, policy_of(asked), view_of(asked), mount_options_of(asked), when);
 }
 
 }  // namespace
