@@ -6,19 +6,22 @@
 // mounts, and tells the waiting one, which returns to the caller; it serves until it is unmounted or told to end. Whatever
 // fails before is one line on stderr and exit 1; whatever fails afterwards is a line in the system's log.
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
-#include <lamina/fuse/mount.hpp>
 #include <lamina/version.hpp>
 
 #include "background.hpp"
 #include "layers.hpp"
 #include "options.hpp"
-#include "tree.hpp"
+#include "serve.hpp"
 
 namespace {
 
@@ -56,11 +59,28 @@ bool kernel_labels_files() {
     return ::stat("/sys/fs/selinux/enforce", &object) == 0;
 }
 
+// As fuse-overlayfs has it unless told otherwise: a mount that root makes, of a user namespace too, is for everybody in
+// it and keeps set-id bits; and no access times, which would be written for each read.
+std::vector<std::string> generic_options(options const& asked) {
+    auto made = asked.generic;
+    auto const lacks = [&](std::string_view a, std::string_view b) {
+        return std::find(made.begin(), made.end(), a) == made.end() && std::find(made.begin(), made.end(), b) == made.end();
+    };
+    bool const root = ::geteuid() == 0;
+    if (root && lacks("allow_other", "allow_root"))
+        made.emplace_back("allow_other");
+    if (root && lacks("suid", "nosuid"))
+        made.emplace_back("suid");
+    if (lacks("atime", "noatime"))
+        made.emplace_back("noatime");
+    return made;
+}
+
 lamina::mount_options mount_options_of(options const& asked) {
     lamina::mount_options made;
     made.source = !asked.name.empty() ? asked.name : "lamina-fuse";
     made.subtype = "lamina-fuse";
-    made.generic = asked.generic;
+    made.generic = generic_options(asked);
     if (kernel_labels_files())
         made.generic.insert(made.generic.end(), asked.labels.begin(), asked.labels.end());
     made.read_only = asked.read_only;
@@ -115,16 +135,9 @@ or_line<int> run(options const& asked, background& caller) {
                             .mountpoint = asked.mountpoint,
                             .read_only = asked.read_only};
     LAMINA_TRY(auto opened, open_layers(paths));
-    auto const serve = [&](auto& tree, auto&) -> or_line<int> {
-        lamina::fuse_mount mount(tree, mount_options_of(asked));
-        if (auto const mounted = mount.mount(opened.mountpoint); !mounted)
-            return lamina::unexpected("cannot mount on '" + asked.mountpoint + "': " + to_string(mounted.error()));
-        caller.succeeded();
-        if (auto const served = mount.serve(); !served)
-            return lamina::unexpected("serving ended: " + to_string(served.error()));
-        return 0;
-    };
-    return with_tree(opened, paths, policy_of(asked), view_of(asked), serve);
+    moments when;
+    when.mounted = [&] { caller.succeeded(); };
+    return mount_and_serve(opened, paths, policy_of(asked), view_of(asked), mount_options_of(asked), when);
 }
 
 }  // namespace

@@ -19,17 +19,9 @@
 #include <lamina/stack/overlay.hpp>
 
 #include "layers.hpp"
+#include "serve.hpp"
 
 namespace lamina_fuse {
-
-// How the tree differs from what the layers say.
-struct view {
-    std::optional<lamina::id_map> users, groups;
-    lamina::squash_rule squash{};
-    std::optional<lamina::stat_record> recorded{};  // in which form the upper records owners and modes
-
-    [[nodiscard]] bool translates() const { return users || groups || squash.user || squash.group; }
-};
 
 namespace detail {
 

@@ -47,6 +47,8 @@ namespace detail {
 // One comparison. Requires: the tree lock, exclusive, all the time.
 template <class Core>
 class comparison {
+    using change = lamina::change;  // other rooms have functions of that name in `detail`
+
 public:
     explicit comparison(Core& core) : core_(core) {}
 

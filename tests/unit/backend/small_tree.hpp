@@ -93,6 +93,13 @@ public:
         auto const at = object_->xattrs.find(key);
         return at == object_->xattrs.end() ? std::nullopt : std::optional(at->second);
     }
+    result<std::vector<std::string>> list_xattrs() {
+        std::lock_guard const lock(*mutex_);
+        std::vector<std::string> keys;
+        for (auto const& each : object_->xattrs)
+            keys.push_back(each.first);
+        return keys;
+    }
     result<void> set_xattr(std::string_view key, std::string_view value, xattr_flags) {
         std::lock_guard const lock(*mutex_);
         object_->xattrs[std::string(key)] = value;

@@ -76,15 +76,9 @@ struct recorded_values {
            std::string(octal, static_cast<std::size_t>(end - octal));
 }
 
-// A file that can be asked for an attribute itself; without it its record cannot be found.
-template <class F>
-concept reads_own_attributes = requires(F& file, std::string_view key) {
-    { file.get_xattr(key) } -> std::same_as<result<std::optional<std::string>>>;
-};
-
 template <class B>
 class records_stat {
-    static_assert(reads_own_attributes<file_of<B>>, "lamina::recorded_stat: files of this backend have no get_xattr");
+    static_assert(reads_xattrs<file_of<B>>, "lamina::recorded_stat: files of this backend do not model lamina::reads_xattrs");
     static constexpr std::string_view sheltered = "user.containers.override_";
 
 public:
@@ -147,7 +141,7 @@ private:
     }
     template <class Target>
     result<attributes> shown_of_file(Target& file, result<attributes> found) const {
-        if constexpr (reads_own_attributes<Target>) {
+        if constexpr (reads_xattrs<Target>) {
             if (!found)
                 return found;
             LAMINA_TRY(auto const text, file.get_xattr(key_of(form_)));
@@ -200,6 +194,7 @@ private:
         case primitive::set_xattr_at:
         case primitive::file_set_xattr:
         case primitive::remove_xattr_at:
+        case primitive::file_remove_xattr:
             return with_key(c, perform, [](call const& refused) -> result<void> { return fail(errc::eperm, refused.op()); });
         case primitive::create_directory_at:
         case primitive::create_node_at:
