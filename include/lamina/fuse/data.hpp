@@ -69,7 +69,7 @@ template <class Server>
     LAMINA_TRY(auto of, server.held(id));
     bool const writes = opens_to_write(handle.flags);
     if ((handle.flags & O_TRUNC) != 0)  // before it would be copied up whole
-        LAMINA_CHECK(change(
+        LAMINA_CHECK(change_object(
             server, *of, [&](node in, name_ref name) { return server.tree.resize_at(in, name, 0); },
             [&](auto& file) { return file.resize(0); }));
     LAMINA_TRY(auto const opened, server.file_of_object(*of, writes));

@@ -23,7 +23,7 @@ namespace lamina::detail::request {
 
 // by_name(directory, name), or on_file(file) where the object has no name but is open.
 template <class Server, class ByName, class OnFile>
-[[nodiscard]] result<void> change(Server& server, typename Server::object& of, ByName&& by_name, OnFile&& on_file) {
+[[nodiscard]] result<void> change_object(Server& server, typename Server::object& of, ByName&& by_name, OnFile&& on_file) {
     auto outcome = server.at_place(of, by_name);
     if (outcome || outcome.error() != errc::estale || of.type != file_type::regular)
         return outcome;
@@ -41,13 +41,13 @@ template <class Server>
         if (wanted.st_size < 0)
             return fail(errc::einval);
         auto const size = static_cast<std::uint64_t>(wanted.st_size);
-        LAMINA_CHECK(change(
+        LAMINA_CHECK(change_object(
             server, of, [&](node in, name_ref name) { return tree.resize_at(in, name, size); },
             [&](auto& file) { return file.resize(size); }));
         if (libfuse::setattr_clears_set_id(changes) && (changes & FUSE_SET_ATTR_MODE) == 0) {
             LAMINA_TRY(auto const now, server.attributes_of(of));
             if (auto const mode = without_set_id(now.mode); mode != now.mode)
-                LAMINA_CHECK(change(
+                LAMINA_CHECK(change_object(
                     server, of, [&](node in, name_ref name) { return tree.set_mode_at(in, name, mode); },
                     [&](auto& file) { return file.set_mode(mode); }));
         }
@@ -55,19 +55,19 @@ template <class Server>
     if ((changes & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)) != 0) {
         user_id const uid = (changes & FUSE_SET_ATTR_UID) != 0 ? wanted.st_uid : keep_user;
         group_id const gid = (changes & FUSE_SET_ATTR_GID) != 0 ? wanted.st_gid : keep_group;
-        LAMINA_CHECK(change(
+        LAMINA_CHECK(change_object(
             server, of, [&](node in, name_ref name) { return tree.set_owner_at(in, name, uid, gid); },
             [&](auto& file) { return file.set_owner(uid, gid); }));
     }
     if ((changes & FUSE_SET_ATTR_MODE) != 0) {
         mode_bits const mode = wanted.st_mode & 07777;
-        LAMINA_CHECK(change(
+        LAMINA_CHECK(change_object(
             server, of, [&](node in, name_ref name) { return tree.set_mode_at(in, name, mode); },
             [&](auto& file) { return file.set_mode(mode); }));
     }
     auto const times = times_in(wanted, changes);
     if (times.access != time_change::action::keep || times.modification != time_change::action::keep)
-        LAMINA_CHECK(change(
+        LAMINA_CHECK(change_object(
             server, of, [&](node in, name_ref name) { return tree.set_times_at(in, name, times); },
             [&](auto& file) { return file.set_times(times); }));
     return {};
@@ -137,7 +137,7 @@ template <class Server>
     auto const how = static_cast<xattr_flags>(flags);
     static_assert(static_cast<int>(xattr_flags::create) == XATTR_CREATE &&
                   static_cast<int>(xattr_flags::replace) == XATTR_REPLACE);
-    LAMINA_CHECK(change(
+    LAMINA_CHECK(change_object(
         server, *of, [&](node in, name_ref name) { return server.tree.set_xattr_at(in, name, key, value, how); },
         [&](auto& file) { return file.set_xattr(key, value, how); }));
     if (key == xattr::acl_default)
@@ -148,7 +148,7 @@ template <class Server>
 template <class Server>
 [[nodiscard]] result<void> remove_xattr(Server& server, std::uint64_t id, std::string_view key) {
     LAMINA_TRY(auto of, server.held(id));
-    LAMINA_CHECK(change(
+    LAMINA_CHECK(change_object(
         server, *of, [&](node in, name_ref name) { return server.tree.remove_xattr_at(in, name, key); },
         [&](auto& file) -> result<void> {
             if constexpr (requires { file.remove_xattr(key); })
