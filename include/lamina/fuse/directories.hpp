@@ -1,5 +1,6 @@
 // Requests that list directories. An open directory has no state here (ordered_listing.hpp): the listing belongs to the
-// directory, is made anew where a reader begins after the directory changed, and serves all who are in the middle of it.
+// directory, is made anew where a reader begins after the directory changed, serves all who are in the middle of it, and
+// goes when somebody has read to its end.
 #pragma once
 
 #include <cstddef>
@@ -94,7 +95,8 @@ template <class Server>
     LAMINA_TRY(auto const names, names_of(server, *of, offset == 0));
     std::vector<std::uint64_t> given;
     std::string text;
-    for (std::size_t i = names->after(cookie); i != names->size() && !full; ++i) {
+    std::size_t i = names->after(cookie);
+    for (; i != names->size() && !full; ++i) {
         auto const entry = (*names)[i];
         text.assign(entry.name);
         if (plus && !out.fits_plus(text.c_str()))
@@ -120,6 +122,9 @@ template <class Server>
         out.add_plus(text.c_str(), whole, names->cookie(i));
         given.push_back(*known);
     }
+    // The kernel keeps what it was told; who is in the middle of it meanwhile has it made again.
+    if (i == names->size() && !full)
+        server.objects.locked([&] { of->parts().names.reset(); });
     if (out.reply() != 0)
         for (auto const each : given)
             server.objects.forget(each, 1);

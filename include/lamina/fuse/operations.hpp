@@ -53,6 +53,7 @@ struct operations {
     static void forget_many(fuse_req_t request, std::size_t count, fuse_forget_data* each) {
         for (std::size_t i = 0; i != count; ++i)
             of(request).objects.forget(each[i].ino, each[i].nlookup);
+        of(request).count_forgotten(count);
         fuse_reply_none(request);
     }
     static void get_attributes(fuse_req_t request, fuse_ino_t id, fuse_file_info*) {

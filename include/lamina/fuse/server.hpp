@@ -13,6 +13,8 @@
 // table's mutex, and no other; it is never held while the backend is called.
 #pragma once
 
+#include <malloc.h>  // malloc_trim
+
 #include <atomic>
 #include <cstdint>
 #include <deque>
@@ -210,6 +212,17 @@ public:
         });
     }
 
+    // When the kernel has shrunk its caches, so does this process: glibc keeps what was freed between what was not.
+    void count_forgotten(std::size_t count) noexcept {
+        constexpr std::size_t worth_it = 50'000;
+        if (forgotten_.fetch_add(count) + count < worth_it)
+            return;
+        forgotten_ = 0;
+#ifdef __GLIBC__
+        malloc_trim(0);
+#endif
+    }
+
     void names_changed(object& directory) {
         objects.locked([&] {
             if (directory.part != nullptr)
@@ -290,6 +303,7 @@ private:
         }
     }
 
+    std::atomic<std::size_t> forgotten_{0};
     std::mutex opened_guard_;
     std::deque<std::uint64_t> opened_;  // oldest first; some are closed by now
     std::atomic<std::size_t> open_files_{0};
