@@ -5,11 +5,13 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <climits>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 #include <lamina/archive/tar.hpp>
@@ -111,6 +113,18 @@ or_line<lamina::any_backend> open_lower(place const& where, bool cross_mounts) {
     return lamina::any_backend(*std::move(opened));
 }
 
+// umount(2) does not wait for the process that served: it may still be putting the upper in order. Engines mount it again
+// at once, so its end is waited for, some seconds at most; who holds it longer has it mounted, which joining will find.
+void await_former_owner(lamina::posix_directory& directory) {
+    constexpr auto step = std::chrono::milliseconds(5);
+    for (auto left = std::chrono::milliseconds(5000); left.count() > 0; left -= step) {
+        auto const claim = directory.claim(directory.root());
+        if (claim || claim.error() != lamina::errc::ebusy)
+            return;
+        std::this_thread::sleep_for(step);
+    }
+}
+
 }  // namespace
 
 or_line<layers> open_layers(layer_paths const& paths) {
@@ -144,6 +158,8 @@ or_line<layers> open_layers(layer_paths const& paths) {
     if (upper) {
         LAMINA_TRY(made.upper, open_directory(*upper, false));
         LAMINA_TRY(made.work, open_directory(*work, false));
+        await_former_owner(*made.upper);
+        await_former_owner(*made.work);
     }
     for (auto const& lower : lowers) {
         if (archives) {

@@ -102,7 +102,7 @@ public:
         LAMINA_TRY(keys_, core_.layers.list_xattrs(place_.layer, place_.directory, name_));
         auto const style = core_.layers.style(place_.layer);
         if (!core_.at(id_).is(fact::plain_data) && !core_.at(id_).is(fact::blocks))
-            LAMINA_CHECK(settle_data(core_, id_, style.format == whiteout_format::kernel &&
+            LAMINA_CHECK(settle_data(core_, id_, style.has_kernels() &&
                                                      has_key(mark::key(style.space, mark::metacopy))));
         LAMINA_CHECK(find_origin());
         if ((shell_ && core_.rules.verify == verification::off) || (!shell_ && size_ == 0) || content_)

@@ -204,7 +204,7 @@ private:
     // A regular file: its data is here, or it is a metacopy and the layers below are asked.
     result<void> take_data(layer_number layer, node dir, name_ref name, std::string_view before, std::string_view after) {
         auto const style = core_.layers.style(layer);
-        if (style.format == whiteout_format::kernel) {
+        if (style.has_kernels()) {
             LAMINA_TRY(auto const metacopy,
                        core_.layers.get_xattr(layer, dir, name, mark::key(style.space, mark::metacopy)));
             // Which blocks are whose only the upper's own work directory knows.

@@ -51,7 +51,7 @@ template <class Core>
         return {};
     auto const place = core.where(id);
     auto const style = core.layers.style(place.layer);
-    if (style.format != whiteout_format::kernel)
+    if (!style.has_kernels())
         return settle_data(core, id, false);
     LAMINA_TRY(auto const metacopy, core.layers.get_xattr(place.layer, place.directory, place.name,
                                                           mark::key(style.space, mark::metacopy)));

@@ -66,6 +66,8 @@ enum class verification : std::uint8_t { automatic, off, require };
 struct policy {
     // The format in which the upper writes deletions: kernel unless told otherwise.
     whiteout_format format = whiteout_format::automatic;
+    // Whether lowers in the kernel's format may hold aufs's marks as well (whiteout_format::both).
+    bool aufs_in_lowers = false;
     // Where the kernel's marks are kept, in all layers: trusted where the upper takes trusted xattrs, else user.
     mark_space marks = mark_space::automatic;
     // on where the format can store a redirect (kernel), else refuse to rename (exdev).

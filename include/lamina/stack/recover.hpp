@@ -180,7 +180,7 @@ void settle_policy(Core& core) {
             trusted = trusted || core.layers.visit(i, [](auto& b) { return b.able(); }).has(capability::trusted_xattrs);
     if (rules.marks == mark_space::automatic)
         rules.marks = trusted ? mark_space::trusted : mark_space::user;
-    if (rules.format == whiteout_format::automatic || rules.format == whiteout_format::none)
+    if (rules.format != whiteout_format::aufs)
         rules.format = whiteout_format::kernel;
     if (rules.redirect == redirects::automatic)
         rules.redirect = redirects::on;
@@ -201,6 +201,8 @@ void settle_policy(Core& core) {
         auto format = core.layers.style(number).format;
         if (format == whiteout_format::automatic)
             format = whiteout_format::kernel;
+        if (format == whiteout_format::kernel && rules.aufs_in_lowers)
+            format = whiteout_format::both;
         core.layers.set_style(number, {format, rules.marks});
     }
 }

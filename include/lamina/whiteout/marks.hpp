@@ -21,8 +21,10 @@ namespace lamina {
 //   aufs       `.wh.NAME` and `.wh..wh..opq`: also OCI's form, whether in a tar or extracted.
 //   none       nothing in it is a mark.
 //   automatic  the backend's usual form: aufs for a tar, kernel for everything else.
+//   both       the kernel's and aufs's marks, side by side: what container engines unpack for fuse-overlayfs, and what
+//              that writes. Of lowers only: an upper is written as the kernel's.
 // A layer has one format, which is declared; it is never guessed entry by entry.
-enum class whiteout_format : std::uint8_t { automatic, kernel, aufs, none };
+enum class whiteout_format : std::uint8_t { automatic, kernel, aufs, none, both };
 
 // The namespace of the kernel's marks: `trusted.overlay.`, or `user.overlay.` for mounts made without privilege
 // (userxattr).
@@ -31,6 +33,13 @@ enum class mark_space : std::uint8_t { automatic, trusted, user };
 struct mark_style {
     whiteout_format format = whiteout_format::kernel;
     mark_space space = mark_space::trusted;
+
+    [[nodiscard]] constexpr bool has_kernels() const noexcept {
+        return format == whiteout_format::kernel || format == whiteout_format::both;
+    }
+    [[nodiscard]] constexpr bool has_aufs() const noexcept {
+        return format == whiteout_format::aufs || format == whiteout_format::both;
+    }
 };
 
 namespace mark {

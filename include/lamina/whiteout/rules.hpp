@@ -25,12 +25,11 @@ struct directory_marks {
 template <readable_backend B>
 [[nodiscard]] result<directory_marks> read_directory_marks(B& backend, node dir, mark_style style) {
     directory_marks found;
-    if (style.format == whiteout_format::aufs) {
+    if (style.has_aufs()) {
         LAMINA_TRY(auto const opaque, backend.lookup(dir, mark::aufs_opaque));
         found.opaque = opaque.has_value();
-        return found;
     }
-    if (style.format != whiteout_format::kernel)
+    if (!style.has_kernels())
         return found;
     // One call in the usual case, a directory without any mark, in place of one for each mark.
     LAMINA_TRY(auto const keys, backend.list_xattrs_at(dir, name_ref{}));
@@ -40,7 +39,7 @@ template <readable_backend B>
     for (auto const& key : keys) {
         if (key == opaque_key) {
             LAMINA_TRY(auto const value, backend.get_xattr_at(dir, name_ref{}, key));
-            found.opaque = value == "y";
+            found.opaque = found.opaque || value == "y";
             found.xattr_whiteouts = value == "x";
         } else if (key == impure_key) {
             found.impure = true;
@@ -59,7 +58,7 @@ template <readable_backend B>
 template <readable_backend B>
 [[nodiscard]] result<bool> is_whiteout(B& backend, node dir, name_ref name, attributes const& a, mark_style style,
                                        bool xattr_whiteouts) {
-    if (style.format != whiteout_format::kernel)
+    if (!style.has_kernels())
         return false;
     if (mark::is_whiteout_device(a))
         return true;
@@ -79,7 +78,7 @@ struct finding {
 template <readable_backend B>
 [[nodiscard]] result<finding> find_in_layer(B& backend, node dir, name_ref name, mark_style style, bool xattr_whiteouts) {
     using verdict = finding::verdict;
-    if (style.format != whiteout_format::aufs) {
+    if (!style.has_aufs()) {
         LAMINA_TRY(auto const found, backend.lookup(dir, name));
         if (!found)
             return finding{};
@@ -89,6 +88,11 @@ template <readable_backend B>
     if (name.text.starts_with(mark::aufs_prefix))
         return finding{};
     LAMINA_TRY(auto const found, backend.lookup(dir, name));
+    if (found) {
+        LAMINA_TRY(bool const gone, is_whiteout(backend, dir, name, *found, style, xattr_whiteouts));
+        if (gone)
+            return finding{verdict::whiteout, true, *found};
+    }
     // Only a directory is merged with what lies below, so only there does a whiteout beside it change anything.
     if (found && !found->is_directory())
         return finding{verdict::present, true, *found};
@@ -115,10 +119,10 @@ template <readable_backend B, class Sink>
 [[nodiscard]] result<void> list_layer(B& backend, node dir, mark_style style, bool xattr_whiteouts, Sink&& sink) {
     std::optional<error> failed;
     auto const take = [&](directory_entry const& entry) -> bool {
-        if (style.format == whiteout_format::aufs) {
+        if (style.has_aufs()) {
             auto const meaning = mark::read_aufs(entry.name);
             switch (meaning.meaning) {
-            case mark::aufs_meaning::ordinary: return sink(layer_entry{entry, false});
+            case mark::aufs_meaning::ordinary: break;
             case mark::aufs_meaning::hides: return sink(layer_entry{{meaning.hidden, file_type::unknown, 0}, true});
             case mark::aufs_meaning::opaque_directory:
             case mark::aufs_meaning::internal: return true;
@@ -126,7 +130,7 @@ template <readable_backend B, class Sink>
         }
         bool const doubtful = entry.type == file_type::unknown || entry.type == file_type::character ||
                               (xattr_whiteouts && entry.type == file_type::regular);
-        if (style.format != whiteout_format::kernel || !doubtful)
+        if (!style.has_kernels() || !doubtful)
             return sink(layer_entry{entry, false});
         name_ref const name{entry.name};
         auto const found = backend.lookup(dir, name);

@@ -16,6 +16,7 @@ namespace {
 constexpr mark_style kernel{whiteout_format::kernel, mark_space::trusted};
 constexpr mark_style rootless{whiteout_format::kernel, mark_space::user};
 constexpr mark_style aufs{whiteout_format::aufs, mark_space::trusted};
+constexpr mark_style both{whiteout_format::both, mark_space::trusted};
 constexpr mark_style unmarked{whiteout_format::none, mark_space::trusted};
 
 finding find(memory_tree& tree, std::string const& name, mark_style style, bool xattr_whiteouts = false) {
@@ -147,4 +148,36 @@ TEST_CASE("[rule.7] aufs: a name too long to be deleted is found, and nothing el
     CHECK(find(tree, longest, aufs).what == verdict::present);
     CHECK_FALSE(find(tree, longest, aufs).hides_below);
     CHECK(find(tree, std::string(255, 'm'), aufs).what == verdict::absent);
+}
+
+TEST_CASE("[rule.8] both: the kernel's marks and aufs's side by side, in one layer and in one directory") {
+    memory_tree tree;
+    tree.create_node("gone", file_type::character, 0, {0, 0}).value();
+    tree.write(".wh.gone too", "").value();
+    tree.write(".wh.gone twice", "").value();
+    tree.create_node("gone twice", file_type::character, 0, {0, 0}).value();
+    tree.create_directory("remade").value();
+    tree.write(".wh.remade", "").value();
+    tree.create_directory("merged").value();
+    tree.write("file", "").value();
+    for (char const* const name : {"gone", "gone too", "gone twice"})
+        CHECK(find(tree, name, both).what == verdict::whiteout);
+    CHECK(find(tree, "remade", both).hides_below);
+    CHECK_FALSE(find(tree, "merged", both).hides_below);
+    CHECK(find(tree, "file", both).what == verdict::present);
+    CHECK(find(tree, "missing", both).what == verdict::absent);
+    CHECK(find(tree, ".wh.gone too", both).what == verdict::absent);
+    CHECK(list(tree, both) ==
+          names{"-gone", "-gone too", "-gone twice", "-gone twice", "-remade", "file", "merged", "remade"});
+
+    CHECK_FALSE(marks(tree, both).opaque);
+    tree.set_xattr("/", "trusted.overlay.opaque", "y").value();
+    CHECK(marks(tree, both).opaque);
+    tree.set_xattr("/", "trusted.overlay.opaque", "x").value();
+    CHECK_FALSE(marks(tree, both).opaque);
+    CHECK(marks(tree, both).xattr_whiteouts);
+    tree.write(".wh..wh..opq", "").value();
+    CHECK(marks(tree, both).opaque);
+    tree.set_xattr("/", "trusted.overlay.redirect", "/elsewhere").value();
+    CHECK(marks(tree, both).redirect == "/elsewhere");
 }
