@@ -76,6 +76,16 @@ result<void> emptied(Tree& tree, path_view file) {
     return {};
 }
 
+// A file that is made without a name gets one.
+template <class Tree>
+result<void> named(Tree& tree, path_view directory, char const* name) {
+    path_walk<Tree> at(tree, operation::open);
+    LAMINA_CHECK(at.to_directory(directory));
+    LAMINA_TRY(auto file, tree.create_unnamed(at.directory(), 0600));
+    LAMINA_CHECK(file.set_mode(0640));
+    return tree.publish_at(file, at.directory(), name);
+}
+
 template <class Tree>
 std::vector<scene<Tree>> all() {
     return {
@@ -121,6 +131,8 @@ std::vector<scene<Tree>> all() {
         {"cut a shell", [](Tree& t) { return t.resize("shell", 4); }},
         {"rename a shell", [](Tree& t) { return t.rename("shell", "dir/shell"); }},
         {"extend a file", [](Tree& t) { return t.resize("dir/sub/inner", 100'000); }},
+        {"name a file over a whiteout", [](Tree& t) { return named(t, "", "gone"); }},
+        {"name a file in a lower directory", [](Tree& t) { return named(t, "dir/sub", "fresh"); }},
     };
 }
 

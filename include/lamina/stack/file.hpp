@@ -218,6 +218,8 @@ public:
         return on<void>(now(), [&](auto& f) { return f.sync(kind); }, result<void>());
     }
 
+    // Where the two layers' files can. Errors: ebadf unless this was opened for writing and `from` for reading;
+    // eopnotsupp for layers of different kinds, and for files that are copied up block by block.
     [[nodiscard]] result<std::uint64_t> copy_range_from(overlay_file& from, std::uint64_t from_offset,
                                                         std::uint64_t to_offset, std::uint64_t count) {
         return between<std::uint64_t>(from, [&](auto& to, auto& source) {
