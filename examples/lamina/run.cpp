@@ -118,7 +118,7 @@ void remove_directories(run_request const& asked, bool with_upper) {
 // --- the command
 
 // What the server may not have changed by then: signals and their mask, umask, limits.
-[[noreturn]] void execute(run_request const& asked, int gate, pid_t server, identity const& who) {
+[[noreturn]] void execute(run_request const& asked, int gate, pid_t server) {
     // If the server is killed, the tree answers nothing any more.
     (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
     char go = 0;
@@ -133,11 +133,6 @@ void remove_directories(run_request const& asked, bool with_upper) {
     if (auto const failed = enter(around)) {
         complain(*failed);
         ::_exit(failed_here);
-    }
-    if (who.user_namespace && who.uid == 0) {
-        ::setenv("HOME", "/root", 1);
-        ::setenv("USER", "root", 1);
-        ::setenv("LOGNAME", "root", 1);
     }
     std::vector<char*> words;
     for (auto const& word : asked.command)
@@ -242,7 +237,7 @@ int serve(run_request& asked, bool dropped) {
         return complain(std::string("fork: ") + std::strerror(errno));
     if (command == 0) {
         ::close(gate[1]);
-        execute(asked, gate[0], server, who);
+        execute(asked, gate[0], server);
     }
     ::close(gate[0]);
     command_to_kill = command;
