@@ -82,7 +82,11 @@ subcommand add_mount(CLI::App& program) {
     command->add_flag("--debug", asked->debug, "tell each request on stderr; implies --foreground");
     add_policy_options(*command, asked->rules);
     command->add_option("MOUNTPOINT", asked->paths.mountpoint, "a directory")->required();
-    return {command, [asked] { return perform(*asked); }};
+    return {command, [asked](std::vector<std::string> const& rest) {
+                if (!rest.empty())
+                    throw CLI::ExtrasError(rest);
+                return perform(*asked);
+            }};
 }
 
 }  // namespace lamina_program

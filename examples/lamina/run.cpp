@@ -396,8 +396,13 @@ subcommand add_run(CLI::App& program) {
         ->type_name("FILE");
     command->add_flag("-q,--quiet", asked->quiet, "do not tell the changes");
     add_policy_options(*command, asked->rules);
-    command->add_option("COMMAND", asked->command, "after --: the command and its arguments")->required();
-    return {command, [asked] { return perform(*asked); }};
+    command->usage("Usage: lamina run [OPTIONS] -- COMMAND [ARGUMENT...]");
+    return {command, [asked](std::vector<std::string> const& rest) {
+                if (rest.empty())
+                    throw CLI::RequiredError("-- and a COMMAND");
+                asked->command = rest;
+                return perform(*asked);
+            }};
 }
 
 }  // namespace lamina_program

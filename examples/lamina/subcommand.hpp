@@ -5,12 +5,15 @@
 #include <CLI/CLI.hpp>
 
 #include <functional>
+#include <string>
+#include <vector>
 
 namespace lamina_program {
 
 struct subcommand {
     CLI::App* named;
-    std::function<int()> perform;  // the exit status
+    // What is to be done, with the words after "--"; the exit status. May throw CLI::ParseError.
+    std::function<int(std::vector<std::string> const&)> perform;
 };
 
 [[nodiscard]] subcommand add_mount(CLI::App& program);
