@@ -396,7 +396,7 @@ subcommand add_run(CLI::App& program) {
         ->type_name("FILE");
     command->add_flag("-q,--quiet", asked->quiet, "do not tell the changes");
     add_policy_options(*command, asked->rules);
-    command->usage("Usage: lamina run [OPTIONS] -- COMMAND [ARGUMENT...]");
+    command->footer("After the options: -- COMMAND [ARGUMENT...]");
     return {command, [asked](std::vector<std::string> const& rest) {
                 if (rest.empty())
                     throw CLI::RequiredError("-- and a COMMAND");
