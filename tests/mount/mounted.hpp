@@ -66,10 +66,11 @@ namespace mounting {
     return why;
 }
 
-// Whether the test is left out; says so in one line.
+// Whether the test is left out. Says so in one line, for all tests of the program.
 [[nodiscard]] inline bool cannot_mount() {
-    if (!obstacle().empty())
-        WARN("skipped: " << obstacle());
+    static bool said = false;
+    if (!obstacle().empty() && !std::exchange(said, true))
+        WARN("skipped, as all tests of mounts: " << obstacle());
     return !obstacle().empty();
 }
 
@@ -124,8 +125,9 @@ public:
             data += (i == 0 ? "" : ":") + of.lowers[i];
         if (!of.upper.empty())
             data += ",upperdir=" + of.upper + ",workdir=" + of.work;
+        data += ",redirect_dir=on";
         if (is_kernel()) {
-            data += ",redirect_dir=on,index=off,metacopy=off,xino=on";
+            data += ",index=off,metacopy=off,xino=on";
             bool const read_only = options.find("ro") != options.npos;
             if (::mount("overlay", at_.c_str(), "overlay", read_only ? MS_RDONLY : 0, data.c_str()) != 0)
                 throw std::runtime_error("mount " + data + ": " + std::strerror(errno));

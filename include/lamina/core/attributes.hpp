@@ -71,6 +71,8 @@ struct space_info {
     std::uint64_t free = 0;
     std::uint64_t available = 0;  // to an unprivileged process
     std::uint64_t name_max = 255;
+    std::uint64_t objects = 0;  // that there is room for, in all; 0: there is no such limit, or it is not known
+    std::uint64_t free_objects = 0;
 };
 
 }  // namespace lamina

@@ -51,8 +51,13 @@ public:
         for (std::size_t i = 0; i != desks_.size(); ++i)
             if (!hand_over(i))
                 return finish(-EAGAIN);
-        while (fuse_session_exited(session_) == 0)
-            sem_wait(&finished_);  // a signal ends the wait, too
+        // A signal ends the wait, too; one that came between the question and the wait is seen a second later.
+        while (fuse_session_exited(session_) == 0) {
+            timespec until{};
+            clock_gettime(CLOCK_REALTIME, &until);
+            ++until.tv_sec;
+            sem_timedwait(&finished_, &until);
+        }
         return finish(outcome_.load());
     }
 

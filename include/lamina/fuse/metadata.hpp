@@ -120,9 +120,11 @@ template <class Server>
                 keys = (*open)->file.list_xattrs();
     if (!keys)
         return unexpected(keys.error());
+    // Which names only the privileged see, the kernel does not judge here.
+    bool const sees_trusted = fuse_req_ctx(request)->uid == 0;
     std::string all;
     for (auto const& key : *keys)
-        if (server.options.acls || !xattr::is_acl(key))
+        if ((server.options.acls || !xattr::is_acl(key)) && (sees_trusted || !key.starts_with("trusted.")))
             all.append(key).push_back('\0');
     reply_bytes(request, all, size);
     return {};

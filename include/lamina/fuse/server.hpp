@@ -200,8 +200,9 @@ public:
             parts.last = *known;
             return !opens_by_request || parts.opens != 0;
         });
-        // Where that fails, those who have it open will be told when they read.
-        if (of.type == file_type::regular && may_be_open)
+        // For writing, if it may be: who has it open may yet write. Where that fails, those who have it open will be told
+        // when they read.
+        if (of.type == file_type::regular && may_be_open && !file_of_object(of, true))
             (void)file_of_object(of, false);
     }
     // The name did not go.

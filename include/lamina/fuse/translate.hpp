@@ -81,6 +81,9 @@ namespace lamina::detail {
     to.f_bfree = from.free / block;
     to.f_bavail = from.available / block;
     to.f_namemax = from.name_max;
+    to.f_files = from.objects;
+    to.f_ffree = from.free_objects;
+    to.f_favail = from.free_objects;
     return to;
 }
 

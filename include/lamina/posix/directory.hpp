@@ -241,7 +241,7 @@ public:
             return detail::last_error(operation::space);
         auto const unit = static_cast<std::uint64_t>(what.f_frsize != 0 ? what.f_frsize : what.f_bsize);
         return space_info{what.f_blocks * unit, what.f_bfree * unit, what.f_bavail * unit,
-                          static_cast<std::uint64_t>(what.f_namelen)};
+                          static_cast<std::uint64_t>(what.f_namelen), what.f_files, what.f_ffree};
     }
 
     // A file without a name, open for reading and writing. Errors: eopnotsupp where the file system has none.
