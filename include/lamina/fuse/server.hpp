@@ -200,9 +200,9 @@ public:
             parts.last = *known;
             return !opens_by_request || parts.opens != 0;
         });
-        // For writing, if it may be: who has it open may yet write. Where that fails, those who have it open will be told
-        // when they read.
-        if (of.type == file_type::regular && may_be_open && !file_of_object(of, true))
+        // To read, since to open it for writing would copy a lower file up; who writes yet gets a copy of his own. Where
+        // that fails, those who have it open will be told when they read.
+        if (of.type == file_type::regular && may_be_open)
             (void)file_of_object(of, false);
     }
     // The name did not go.
