@@ -98,6 +98,15 @@ enum class set_id_goes : std::uint8_t { no, yes, unknown };
 #endif
 }
 
+[[nodiscard]] inline bool came_by_ring(fuse_req_t request) noexcept {
+#ifdef FUSE_CAP_OVER_IO_URING
+    return fuse_req_is_uring(request);
+#else
+    (void)request;
+    return false;
+#endif
+}
+
 // Registers a descriptor whose file the kernel is to read and write by itself; 0 if it cannot.
 [[nodiscard]] inline int open_backing(fuse_req_t request, int descriptor) noexcept {
 #if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 17)

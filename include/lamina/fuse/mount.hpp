@@ -120,24 +120,33 @@ private:
     // The first request tells what the kernel can do, and so in which way the others will come.
     int serve_requests() {
         fuse_buf buffer{};
-        int outcome = 0;
-        while (!server_->began && fuse_session_exited(session_) == 0 && outcome >= 0) {
-            outcome = fuse_session_receive_buf(session_, &buffer);
-            if (outcome > 0)
-                fuse_session_process_buf(session_, &buffer);
-            else if (outcome == 0)
-                fuse_session_exit(session_);
-            else if (outcome == -EINTR)
-                outcome = 0;
+        int outcome = take_requests(buffer, true);
+        if (outcome >= 0 && server_->uses_rings) {
+            // Threads of libfuse's answer what comes by the rings; here comes the rest.
+            outcome = take_requests(buffer, false);
+            server_->long_ones.end();
+            int const ended = fuse_session_loop(session_);  // the session is over, but it ends those threads
+            outcome = outcome < 0 ? outcome : ended;
+        } else if (outcome >= 0) {
+            constexpr unsigned threads_max = 64;
+            unsigned const wanted = server_->options.workers;
+            outcome = detail::desks(session_, wanted == 0 ? 1 : wanted, threads_max).run();
         }
         std::free(buffer.mem);
-        if (outcome < 0)
-            return outcome;
-        if (server_->uses_rings || server_->options.workers == 1)
-            return fuse_session_loop(session_);  // which ends the threads of the rings, too
-        unsigned const wanted = server_->options.workers;
-        constexpr unsigned threads_max = 64;
-        return detail::desks(session_, wanted == 0 ? 1 : wanted, threads_max).run();
+        return outcome;
+    }
+    // Until the session is over, or has just begun.
+    int take_requests(fuse_buf& buffer, bool only_to_begin) {
+        while (fuse_session_exited(session_) == 0 && !(only_to_begin && server_->began)) {
+            int const size = fuse_session_receive_buf(session_, &buffer);
+            if (size > 0)
+                fuse_session_process_buf(session_, &buffer);
+            else if (size == 0)
+                fuse_session_exit(session_);
+            else if (size != -EINTR && size != -EAGAIN)
+                return size;
+        }
+        return 0;
     }
 
     void end() noexcept {

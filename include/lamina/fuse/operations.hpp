@@ -64,12 +64,13 @@ struct operations {
         });
     }
     static void set_attributes(fuse_req_t request, fuse_ino_t id, struct stat* wanted, int changes, fuse_file_info*) {
-        changing(request, [&](auto& server) -> result<void> {
+        auto const act = [request, id, to = *wanted, changes](auto& server) -> result<void> {
             LAMINA_TRY(auto held, server.held(id));
-            LAMINA_CHECK(request::set_attributes(server, *held, *wanted, changes));
+            LAMINA_CHECK(request::set_attributes(server, *held, to, changes));
             reply_attributes(server, request, server.attributes_of(*held));
             return {};
-        });
+        };
+        of(request).may_copy_up(id) ? changing_long(request, act) : changing(request, act);
     }
     static void read_symlink(fuse_req_t request, fuse_ino_t id) {
         answer(request, [&] { return request::read_symlink(of(request), request, id); });
@@ -101,18 +102,24 @@ struct operations {
     }
     static void rename(fuse_req_t request, fuse_ino_t from, char const* old_name, fuse_ino_t to, char const* new_name,
                        unsigned flags) {
-        changing(request, [&](auto& server) {
+        auto const act = [request, from, old_name, to, new_name, flags](auto& server) {
             return done(request, request::rename(server, from, old_name, to, new_name, flags));
-        });
+        };
+        of(request).may_copy_up(from, old_name) ? changing_long(request, act) : changing(request, act);
     }
     static void link(fuse_req_t request, fuse_ino_t id, fuse_ino_t parent, char const* name) {
-        changing(request, [&](auto& server) { return request::link(server, request, id, parent, name); });
+        auto const act = [request, id, parent, name](auto& server) {
+            return request::link(server, request, id, parent, name);
+        };
+        of(request).may_copy_up(id) ? changing_long(request, act) : changing(request, act);
     }
     static void open(fuse_req_t request, fuse_ino_t id, fuse_file_info* handle) {
         if (!of(request).opens_by_request)
             fuse_reply_err(request, ENOSYS);  // once, for all files
         else if (opens_to_write(handle->flags) || (handle->flags & O_TRUNC) != 0)
-            changing(request, [&](auto& server) { return request::open(server, request, id, *handle); });
+            changing_long(request, [request, id, handle = *handle](auto& server) mutable {
+                return request::open(server, request, id, handle);
+            });
         else
             answer(request, [&] { return open_to_read(request, id, *handle); });
     }
@@ -133,15 +140,18 @@ struct operations {
     }
     static void write(fuse_req_t request, fuse_ino_t id, char const* bytes, std::size_t size, off_t offset,
                       fuse_file_info* handle) {
-        changing(request, [&](auto& server) {
-            return request::write(server, request, id, std::span(bytes, size), offset, *handle);
-        });
+        auto const act = [request, id, data = std::span(bytes, size), offset, handle = *handle](auto& server) {
+            return request::write(server, request, id, data, offset, handle);
+        };
+        of(request).may_copy_up(id) ? changing_long(request, act) : changing(request, act);
     }
     static void sync(fuse_req_t request, fuse_ino_t id, int data_only, fuse_file_info*) {
         if (!of(request).options.sync)
             fuse_reply_err(request, ENOSYS);  // success, and no further request
         else
-            changing(request, [&](auto& server) { return done(request, request::sync(server, id, data_only != 0)); });
+            changing_long(request, [request, id, data_only](auto& server) {
+                return done(request, request::sync(server, id, data_only != 0));
+            });
     }
     static void list(fuse_req_t request, fuse_ino_t id, std::size_t size, off_t offset, fuse_file_info*) {
         answer(request, [&] { return request::list(of(request), request, id, size, offset, false); });
@@ -199,13 +209,13 @@ struct operations {
         answer(request, [&] { return request::seek(of(request), request, id, offset, whence); });
     }
     static void allocate(fuse_req_t request, fuse_ino_t id, int how, off_t offset, off_t length, fuse_file_info*) {
-        changing(request, [&](auto& server) {
+        changing_long(request, [request, id, how, offset, length](auto& server) {
             return done(request, request::allocate(server, id, how, offset, length));
         });
     }
     static void copy_range(fuse_req_t request, fuse_ino_t from, off_t from_offset, fuse_file_info*, fuse_ino_t to,
                            off_t to_offset, fuse_file_info*, std::size_t size, int) {
-        changing(request, [&](auto& server) {
+        changing_long(request, [=](auto& server) {
             return request::copy_range(server, request, from, from_offset, to, to_offset, size);
         });
     }
@@ -256,6 +266,13 @@ private:
             answer(request, [&] { return f(of(request)); });
         else
             fuse_reply_err(request, EROFS);
+    }
+    // What may take long. `f` holds no reference to what ends with the call; what the kernel sent stays until the answer.
+    template <class F>
+    static void changing_long(fuse_req_t request, F f) {
+        auto const act = [request, f]() mutable { changing(request, f); };
+        if (!libfuse::came_by_ring(request) || !of(request).long_ones.hand_in(act))
+            changing(request, f);
     }
     static result<void> done(fuse_req_t request, result<void> const& outcome) {
         reply_done(request, outcome);

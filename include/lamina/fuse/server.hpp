@@ -30,6 +30,7 @@
 #include <lamina/backend/file_copy.hpp>
 #include <lamina/backend/traits.hpp>
 #include <lamina/core/xattr.hpp>
+#include <lamina/fuse/long_requests.hpp>
 #include <lamina/fuse/object_table.hpp>
 #include <lamina/fuse/options.hpp>
 #include <lamina/fuse/ordered_listing.hpp>
@@ -86,6 +87,7 @@ public:
     bool passes_through = false;
     bool began = false;
     bool uses_rings = false;     // requests come by io_uring
+    long_requests long_ones;     // of those that come so
     bool clears_set_id = false;  // the kernel tells when that is to be done
     bool opens_directories = false;
 
@@ -184,6 +186,21 @@ public:
                 return now;
             }
         return *last;
+    }
+
+    // Whether to change this may mean to copy a file up.
+    [[nodiscard]] bool may_copy_up(object& of) {
+        return of.type == file_type::regular &&
+               objects.locked([&] { return of.part == nullptr || of.part->file == nullptr || !of.part->file->writes; });
+    }
+    [[nodiscard]] bool may_copy_up(std::uint64_t id) {
+        auto const of = uses_rings ? objects.find(id) : hold();
+        return of && may_copy_up(*of);
+    }
+    [[nodiscard]] bool may_copy_up(std::uint64_t directory, std::string_view name) {
+        auto const in = uses_rings ? objects.find(directory) : hold();
+        auto const of = in ? objects.find(*in, name) : hold();
+        return of && may_copy_up(*of);
     }
 
     // Before a name of the object goes. If it is the last that is known, the object is made to work without.
