@@ -99,6 +99,13 @@ struct checks_permission {
                 LAMINA_TRY(auto const object, file.status());
                 LAMINA_CHECK(judge_handle(object, c));
             }
+            if constexpr (has_inode_flags<T>)
+                if (c.what == primitive::file_set_flags && !who.has(privilege::sys_admin)) {
+                    constexpr auto guarded = inode_flags::immutable | inode_flags::append_only;
+                    LAMINA_TRY(inode_flags const known, file.flags());
+                    if ((known & guarded) != (c.flags & guarded))
+                        return fail(errc::eperm, c.op());
+                }
         }
         return perform(c);
     }

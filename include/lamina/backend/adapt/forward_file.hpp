@@ -235,6 +235,17 @@ public:
         return through({.what = primitive::file_remove_xattr, .key = key},
                        [this](call const& c) { return file_.remove_xattr(c.key); });
     }
+    result<inode_flags> flags()
+        requires has_inode_flags<F>
+    {
+        return through({.what = primitive::file_flags}, [this](call const&) { return file_.flags(); });
+    }
+    result<void> set_flags(inode_flags flags)
+        requires has_inode_flags<F>
+    {
+        return through({.what = primitive::file_set_flags, .flags = flags},
+                       [this](call const& c) { return file_.set_flags(c.flags); });
+    }
 
     // Copies reach the innermost files of both sides, and every adaptor on the way sees them: a read of `from`, a
     // copy into this one.
