@@ -65,7 +65,8 @@ concept measures_content = readable_file<F> && requires(F& file) {
 //   data_descriptor()       a descriptor whose bytes, at every offset, are this file's: for who hands the data on without
 //                           reading it. It stays the file's own and is open as long as it. Empty where there is none,
 //                           and where what goes past this file would be missed.
-//   descriptor_is_final()   whether that answer stays. A file of a lower layer is read elsewhere once it is copied up;
+//   descriptor_is_final()   whether that answer stays, and is the answer of every file of this object from now on, however
+//                           it is opened. A file of a lower layer is read elsewhere once it is copied up;
 //                           what was read through the old descriptor until then was right.
 // Of a file that was opened for writing the descriptor may be written through: as long as the file is open, the backend
 // asks anew for whatever it remembers of it.

@@ -92,9 +92,12 @@ public:
     }
     // Of the file in the layer; empty where that has none.
     [[nodiscard]] result<std::optional<digest>> verity_digest() { return detail::measure(now()); }
-    // Of the file in the layer that has the data by now; none for data of several layers, and none to write through
-    // where each write has to be flushed.
+    // Of the file in the layer that has the data by now; none for data of several layers, and none in the upper where
+    // each write has to be flushed: who has one may let others write through it.
     [[nodiscard]] std::optional<int> data_descriptor() {
+        inner_type& inner = now();
+        if (Core::writable && core_->rules.durable == durability::strict && has_reached_upper())
+            return std::nullopt;
         auto const found = std::visit(
             []<class F>(F& f) -> std::optional<int> {
                 if constexpr (has_data_descriptor<F>)
@@ -102,12 +105,10 @@ public:
                 else
                     return std::nullopt;
             },
-            now());
-        if (!found || !wants_write(flags_))
-            return found;
-        if (core_->rules.durable == durability::strict)
+            inner);
+        if (found && wants_write(flags_) && !expect_passing_by())
             return std::nullopt;
-        return expect_passing_by() ? found : std::nullopt;
+        return found;
     }
     // False as long as a copy-up would move the data.
     [[nodiscard]] bool descriptor_is_final() {

@@ -32,8 +32,6 @@ namespace detail {
 struct checks_permission {
     static constexpr bool wraps_files = true;
     static constexpr bool names_files = false;
-    // A write may have to take set-id bits away.
-    static bool lets_data_pass(open_flags opening) noexcept { return !wants_write(opening); }
 
     credentials who;
 
