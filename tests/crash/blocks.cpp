@@ -39,7 +39,7 @@ struct disk : fault<memory_tree&> {
     [[nodiscard]] result<std::array<std::byte, 16>> boot() { return now; }
 };
 
-enum class act { write, write_across, append, cut, grow, rename, link, chmod, replace, make_whole, flush };
+enum class act { write, write_across, append, cut, grow, rename, link, chmod, replace, make_whole, flush, hole, zeros };
 
 struct scene {
     char const* name;
@@ -70,6 +70,11 @@ std::vector<scene> scenes() {
         {"make whole after a cut", {write_across, cut}, {make_whole, write}},
         {"make whole under another name", {write, rename, link}, {make_whole}},
         {"replace by another file", {write}, {replace}},
+        {"a hole first", {}, {hole}},
+        {"a hole in blocks of both kinds", {write}, {hole}},
+        {"a hole after a cut, then grow", {cut}, {hole, grow}},
+        {"zeros past the end, after a cut", {write, cut}, {zeros}},
+        {"zeros, flush, write", {}, {zeros, flush, write_across}},
     };
 }
 
@@ -88,6 +93,13 @@ std::string expected_after(act what, std::string content) {
         content.resize(9 * block);
         return content;
     case act::replace: return std::string(block, 'r');
+    case act::hole: {
+        std::size_t const end = std::min(content.size(), 5 * block - 20);
+        return content.replace(block + 10, end - block - 10, end - block - 10, '\0');
+    }
+    case act::zeros:
+        content.resize(std::max(content.size(), 9 * block + 5));
+        return content.replace(3 * block, 6 * block + 5, 6 * block + 5, '\0');
     default: return content;
     }
 }
@@ -129,6 +141,12 @@ result<void> perform(Root& root, act what, std::string const& now) {
         auto done = root.materialize();
         return done ? result<void>() : result<void>(unexpected(done.error().what));
     }
+    case act::hole:
+        return with_file([](auto& file) {
+            return file.allocate(allocation::punch_hole, block + 10, 4 * block - 30);
+        });
+    case act::zeros:
+        return with_file([](auto& file) { return file.allocate(allocation::zero_range, 3 * block, 6 * block + 5); });
     case act::flush: return with_file([](auto& file) { return file.sync(sync_kind::data); });
     }
     return {};
@@ -347,7 +365,8 @@ TEST_CASE("[order.blocks] a bit is hard only after its block was flushed, a limi
                 bool const is_map = c.name.text.size() == 32;
                 if (!is_map && c.what == primitive::file_sync)
                     unflushed_data = unflushed_cut = false;
-                else if (!is_map && (c.what == primitive::write_at || c.what == primitive::append))
+                else if (!is_map && (c.what == primitive::write_at || c.what == primitive::append ||
+                                     c.what == primitive::allocate))
                     unflushed_data = true;
                 else if (!is_map && c.what == primitive::file_resize)
                     unflushed_cut = true;

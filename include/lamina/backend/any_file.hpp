@@ -56,6 +56,8 @@ public:
     virtual result<std::optional<std::string>> get_xattr(std::string_view key) = 0;
     virtual result<std::vector<std::string>> list_xattrs() = 0;
     virtual result<void> remove_xattr(std::string_view key) = 0;
+    virtual result<inode_flags> flags() = 0;
+    virtual result<void> set_flags(inode_flags flags) = 0;
     // `from` holds the same type as this.
     virtual result<std::uint64_t> copy_range_from(erased_file& from, std::uint64_t from_offset, std::uint64_t to_offset,
                                                   std::uint64_t count) = 0;
@@ -175,6 +177,18 @@ public:
         else
             return fail(writable_file<F> ? errc::eopnotsupp : errc::erofs, operation::remove_xattr);
     }
+    result<inode_flags> flags() override {
+        if constexpr (has_inode_flags<F>)
+            return file_.flags();
+        else
+            return fail(errc::eopnotsupp, operation::get_flags);
+    }
+    result<void> set_flags([[maybe_unused]] inode_flags flags) override {
+        if constexpr (has_inode_flags<F>)
+            return file_.set_flags(flags);
+        else
+            return fail(writable_file<F> ? errc::eopnotsupp : errc::erofs, operation::set_flags);
+    }
     result<std::uint64_t> copy_range_from(erased_file& from, std::uint64_t from_offset, std::uint64_t to_offset,
                                           std::uint64_t count) override {
         if constexpr (copies_from<F, F>)
@@ -260,6 +274,9 @@ public:
     result<std::optional<std::string>> get_xattr(std::string_view key) { return file_->get_xattr(key); }
     result<std::vector<std::string>> list_xattrs() { return file_->list_xattrs(); }
     result<void> remove_xattr(std::string_view key) { return file_->remove_xattr(key); }
+    // Errors: also eopnotsupp for a kind of file that has none.
+    result<inode_flags> flags() { return file_->flags(); }
+    result<void> set_flags(inode_flags flags) { return file_->set_flags(flags); }
 
     // Errors: eopnotsupp for two files of different types, or of one that cannot copy.
     result<std::uint64_t> copy_range_from(any_file& from, std::uint64_t from_offset, std::uint64_t to_offset,

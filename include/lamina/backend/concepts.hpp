@@ -65,10 +65,11 @@ concept measures_content = readable_file<F> && requires(F& file) {
 //   data_descriptor()       a descriptor whose bytes, at every offset, are this file's: for who hands the data on without
 //                           reading it. It stays the file's own and is open as long as it. Empty where there is none,
 //                           and where what goes past this file would be missed.
-//   descriptor_is_final()   whether that answer stays. A file of a lower layer is read elsewhere once it is copied up;
+//   descriptor_is_final()   whether that answer stays, and is the answer of every file of this object from now on, however
+//                           it is opened. A file of a lower layer is read elsewhere once it is copied up;
 //                           what was read through the old descriptor until then was right.
-// Of a file that was opened for writing the descriptor may be written through: whatever the backend remembers of the
-// file it then asks anew.
+// Of a file that was opened for writing the descriptor may be written through: as long as the file is open, the backend
+// asks anew for whatever it remembers of it.
 template <class F>
 concept has_data_descriptor = readable_file<F> && requires(F& file) {
     { file.data_descriptor() } -> std::same_as<std::optional<int>>;
@@ -100,6 +101,15 @@ concept writable_file =
 template <class F>
 concept allocates = writable_file<F> && requires(F& file, std::uint64_t offset) {
     { file.allocate(allocation::plain, offset, offset) } -> std::same_as<result<void>>;
+};
+
+// What chattr(1) sets of an open file. Optional.
+//   flags()            eopnotsupp where the file system has none.
+//   set_flags(flags)   all at once: those that are to stay are given again. eopnotsupp for what cannot be kept, eperm.
+template <class F>
+concept has_inode_flags = writable_file<F> && requires(F& file) {
+    { file.flags() } -> std::same_as<result<inode_flags>>;
+    { file.set_flags(inode_flags{}) } -> std::same_as<result<void>>;
 };
 
 // Extended attributes of an open file, also after its name is gone. Optional; without it they are read by name.

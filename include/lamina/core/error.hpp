@@ -81,6 +81,8 @@ enum class operation : std::uint8_t {
     list_xattrs,
     set_xattr,
     remove_xattr,
+    get_flags,
+    set_flags,
     copy_up,
     recover,
     space,
@@ -173,7 +175,8 @@ inline constexpr std::string_view operation_names[] = {
     "write",  "resize",       "allocate",  "sync",      "create",      "create_directory",
     "create_symlink",         "create_node",            "link",        "rename",    "remove",    "remove_directory",
     "read_symlink",           "set_mode",  "set_owner", "set_times",   "get_xattr", "list_xattrs",
-    "set_xattr",              "remove_xattr",           "copy_up",     "recover",   "space",
+    "set_xattr",              "remove_xattr",           "get_flags",   "set_flags", "copy_up",   "recover",
+    "space",
 };
 static_assert(sizeof(operation_names) / sizeof(operation_names[0]) == static_cast<unsigned>(operation::space) + 1);
 

@@ -24,6 +24,16 @@ enum class rename_flags : std::uint32_t { none = 0, no_replace = 1, exchange = 2
 // setxattr(2).
 enum class xattr_flags : std::uint32_t { none = 0, create = 1, replace = 2 };
 
+// What chattr(1) sets, with Linux's numbers (FS_IOC_GETFLAGS). A file system may have others; they are kept as they are.
+enum class inode_flags : std::uint32_t {
+    none = 0,
+    synchronous = 0x08,
+    immutable = 0x10,
+    append_only = 0x20,
+    no_dump = 0x40,
+    no_atime = 0x80,
+};
+
 // Whether a symbolic link that the last component names is followed.
 enum class links : std::uint8_t { follow, no_follow };
 
@@ -64,6 +74,8 @@ template <>
 inline constexpr bool is_flags<rename_flags> = true;
 template <>
 inline constexpr bool is_flags<xattr_flags> = true;
+template <>
+inline constexpr bool is_flags<inode_flags> = true;
 
 template <class F>
     requires is_flags<F>
@@ -74,6 +86,12 @@ template <class F>
     requires is_flags<F>
 [[nodiscard]] constexpr F operator&(F a, F b) noexcept {
     return static_cast<F>(static_cast<std::uint32_t>(a) & static_cast<std::uint32_t>(b));
+}
+// Those of `set` that are not in `taken`.
+template <class F>
+    requires is_flags<F>
+[[nodiscard]] constexpr F without(F set, F taken) noexcept {
+    return static_cast<F>(static_cast<std::uint32_t>(set) & ~static_cast<std::uint32_t>(taken));
 }
 // Whether `set` holds any of `wanted`.
 template <class F>

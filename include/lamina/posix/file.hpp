@@ -155,6 +155,22 @@ public:
             return fail(terminated.judged(), operation::remove_xattr);
         return run(operation::remove_xattr, [&] { return ::fremovexattr(fd(), terminated.c_str()); });
     }
+    // Errors: eopnotsupp where the file system has none.
+    [[nodiscard]] result<inode_flags> flags() {
+        constexpr unsigned long get_flags = _IOR('f', 1, long);  // FS_IOC_GETFLAGS; it moves an int all the same
+        int found = 0;
+        if (detail::uninterrupted([&] { return ::ioctl(fd(), get_flags, &found); }) != 0)
+            return no_flags(operation::get_flags);
+        return static_cast<inode_flags>(found);
+    }
+    // Errors: eopnotsupp where the file system has none, or not these; eperm.
+    [[nodiscard]] result<void> set_flags(inode_flags flags) {
+        constexpr unsigned long set_flags = _IOW('f', 2, long);
+        int const wanted = static_cast<int>(flags);
+        if (detail::uninterrupted([&] { return ::ioctl(fd(), set_flags, &wanted); }) != 0)
+            return no_flags(operation::set_flags);
+        return {};
+    }
 
     // Moves at most `count` bytes inside the kernel; how many, 0 at the end of `from`. One call moves 2 GiB at most.
     // Errors: exdev, eopnotsupp, einval where this pair cannot.
@@ -193,6 +209,11 @@ private:
 
     [[nodiscard]] int fd() const noexcept { return fd_.get(); }
 
+    [[nodiscard]] static unexpected<error> no_flags(operation op) noexcept {
+        if (errno == ENOTTY || errno == ENOSYS)
+            return fail(errc::eopnotsupp, op);
+        return detail::last_error(op);
+    }
     [[nodiscard]] static result<std::size_t> written(ssize_t count) noexcept {
         if (count < 0)
             return detail::last_error(operation::write);

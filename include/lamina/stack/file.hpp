@@ -92,9 +92,12 @@ public:
     }
     // Of the file in the layer; empty where that has none.
     [[nodiscard]] result<std::optional<digest>> verity_digest() { return detail::measure(now()); }
-    // Of the file in the layer that has the data by now; none for data of several layers, and none to write through
-    // where each write has to be flushed.
+    // Of the file in the layer that has the data by now; none for data of several layers, and none in the upper where
+    // each write has to be flushed: who has one may let others write through it.
     [[nodiscard]] std::optional<int> data_descriptor() {
+        inner_type& inner = now();
+        if (Core::writable && core_->rules.durable == durability::strict && has_reached_upper())
+            return std::nullopt;
         auto const found = std::visit(
             []<class F>(F& f) -> std::optional<int> {
                 if constexpr (has_data_descriptor<F>)
@@ -102,12 +105,10 @@ public:
                 else
                     return std::nullopt;
             },
-            now());
-        if (!found || !wants_write(flags_))
-            return found;
-        if (core_->rules.durable == durability::strict)
+            inner);
+        if (found && wants_write(flags_) && !expect_passing_by())
             return std::nullopt;
-        return expect_passing_by() ? found : std::nullopt;
+        return found;
     }
     // False as long as a copy-up would move the data.
     [[nodiscard]] bool descriptor_is_final() {
@@ -213,6 +214,23 @@ public:
                                           }));
         return mark::unescape_all(core_->layers.style(0).space, stored);
     }
+    // Of the file that has the data. Errors: eopnotsupp where its layer has none.
+    [[nodiscard]] result<inode_flags> flags() { return flags_of(now()); }
+    // May copy the file up. Errors: also eopnotsupp for `immutable` and `append_only`, which a stack does not enforce.
+    [[nodiscard]] result<void> set_flags(inode_flags flags) {
+        if (has(flags, inode_flags::immutable | inode_flags::append_only))
+            return fail(errc::eopnotsupp, operation::set_flags);
+        LAMINA_TRY(inode_flags const known, flags_of(now()));
+        return changing([&]<class F>(F& f) -> result<void> {
+            if constexpr (has_inode_flags<F>) {
+                // What another file system has beside what was asked for stays.
+                LAMINA_TRY(inode_flags const found, f.flags());
+                return f.set_flags(without(found, without(known, flags)) | without(flags, known));
+            } else {
+                return fail(errc::eopnotsupp, operation::set_flags);
+            }
+        });
+    }
     // Nothing to do for a file of a lower: it is never written.
     [[nodiscard]] result<void> sync(sync_kind kind) {
         return on<void>(now(), [&](auto& f) { return f.sync(kind); }, result<void>());
@@ -315,6 +333,16 @@ private:
             }
         }
         return std::visit(directly, inner);
+    }
+    static result<inode_flags> flags_of(inner_type& inner) {
+        return std::visit(
+            []<class F>(F& f) -> result<inode_flags> {
+                if constexpr (has_inode_flags<F>)
+                    return f.flags();
+                else
+                    return fail(errc::eopnotsupp, operation::get_flags);
+            },
+            inner);
     }
     // Somebody may write to the data without asking this file.
     bool expect_passing_by() {

@@ -62,16 +62,24 @@ public:
         auto const make = [&](node at, name_ref as) {
             return core.layers.upper().publish_at(std::get<upper_file>(file.inner_), at, as);
         };
-        // (It has its directory's marks already.)
-        LAMINA_TRY(entry_id const named, create_in(core, directory, name, file_type::regular, 0, make,
-                                                   origin_of_object::elsewhere));
-        core.pin(named);
-        file.other_names_.store(overlay_file<Core>::names::unknown);
-        file.id_.store(named);
-        return {};
+        // (It has taken after its directory already.)
+        auto const made = create_in(core, directory, name, file_type::regular, 0, make, origin_of_object::elsewhere);
+        // A flush that fails comes after the name, and the name is this file's all the same.
+        if (made || made.error() != errc::eexist)
+            take_name(core, file, directory, name);
+        return made ? result<void>() : result<void>(unexpected(made.error()));
     }
 
 private:
+    // Step 4, if the name is there.
+    static void take_name(Core& core, overlay_file<Core>& file, entry_id directory, name_ref name) {
+        entry_id const named = core.alive(directory) ? core.entries.find(directory, name) : entry_id::none;
+        if (named == entry_id::none || core.at(named).is(fact::negative))
+            return;
+        core.pin(named);
+        file.other_names_.store(overlay_file<Core>::names::unknown);
+        file.id_.store(named);
+    }
     static result<void> name_again(Core& core, exclusive_lock& lock, entry_id id, entry_id directory, name_ref name) {
         entry const& e = core.at(id);
         if (e.is(fact::removed))

@@ -117,7 +117,8 @@ TEST_CASE("every changing primitive arrives below with its arguments") {
                             p == primitive::copy_range_from || p == primitive::clone_from ||
                             p == primitive::handle_at || p == primitive::verity_digest ||
                             p == primitive::file_get_xattr || p == primitive::file_list_xattrs ||
-                            p == primitive::file_remove_xattr || p == primitive::allocate;
+                            p == primitive::file_remove_xattr || p == primitive::allocate ||
+                            p == primitive::file_flags || p == primitive::file_set_flags;
         INFO(name(p));
         CHECK((counts[p].calls == 0) == unused);
     }

@@ -167,3 +167,22 @@ TEST_CASE("[posix.26] a full file system is reported, and what fits is told") {
     }
     CHECK(::umount(scratch.path().c_str()) == 0);
 }
+
+TEST_CASE("[posix.27] inode flags are read and set, and what was not asked for stays") {
+    scratch_directory scratch;
+    auto tree = scratch.open();
+    auto file = tree.create_at(tree.root(), "file", 0600).value();
+    auto const before = file.flags();
+    if (!before) {
+        CHECK(before.error() == errc::eopnotsupp);
+        WARN("left out: this file system has no inode flags");
+        return;
+    }
+    CHECK_FALSE(has(*before, inode_flags::no_dump));
+    REQUIRE(file.set_flags(*before | inode_flags::no_dump).has_value());
+    CHECK(file.flags().value() == (*before | inode_flags::no_dump));
+    auto reading = tree.open_at(tree.root(), "file", open_flags::read).value();
+    CHECK(has(reading.flags().value(), inode_flags::no_dump));
+    REQUIRE(reading.set_flags(*before).has_value());
+    CHECK(file.flags().value() == *before);
+}

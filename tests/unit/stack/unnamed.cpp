@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <lamina/backend/adapt/count.hpp>
+#include <lamina/backend/adapt/fault.hpp>
 #include <lamina/backend/adapt/subtree.hpp>
 #include <lamina/backend/any.hpp>
 #include <lamina/backend/memory.hpp>
@@ -200,4 +201,30 @@ TEST_CASE("[unnamed.7] strict: the file is flushed before its name, then the dir
         CHECK(asked[primitive::file_sync].calls == (strict ? 1 : 0));
         CHECK(asked[primitive::sync_directory].calls == (strict ? 1 : 0));
     }
+}
+
+TEST_CASE("[unnamed.8] where the flush of its name fails, the file has the name all the same") {
+    memory_tree top, below;
+    fault faulty{top};
+    policy rules;
+    rules.durable = durability::strict;
+    overlay root{upper(faulty), lower(below), rules};
+    auto file = root.create_unnamed(root.root(), 0600).value();
+    REQUIRE(file.write_at(bytes_of("text"), 0).has_value());
+    faulty.inject_if([](call const& c) { return c.what == primitive::sync_directory; }, {.code = errc::enospc});
+    CHECK(root.publish_at(file, root.root(), "f").error() == errc::enospc);
+    faulty.clear();
+    CHECK(root.status("f").value().nlink == 1);
+    CHECK(root.status("f").value().id == file.status().value().id);
+    REQUIRE(file.append(bytes_of("!")).has_value());
+    CHECK(root.status("f").value().size == 5);
+    // Where nothing was named, it still has none, and gets one.
+    auto other = root.create_unnamed(root.root(), 0600).value();
+    faulty.inject_if([](call const& c) { return c.what == primitive::publish_at; });
+    CHECK(root.publish_at(other, root.root(), "g").error() == errc::eio);
+    CHECK(root.publish_at(other, root.root(), "f").error() == errc::eexist);
+    faulty.clear();
+    CHECK(other.status().value().nlink == 0);
+    REQUIRE(root.publish_at(other, root.root(), "g").has_value());
+    CHECK(root.status("g").value().nlink == 1);
 }

@@ -69,8 +69,10 @@ enum class primitive : std::uint8_t {
     file_remove_xattr,
     file_get_xattr,
     file_list_xattrs,
+    file_flags,
+    file_set_flags,
 };
-inline constexpr std::size_t primitive_count = static_cast<std::size_t>(primitive::file_list_xattrs) + 1;
+inline constexpr std::size_t primitive_count = static_cast<std::size_t>(primitive::file_set_flags) + 1;
 
 namespace detail {
 
@@ -136,6 +138,8 @@ inline constexpr primitive_text primitive_texts[] = {
     {"remove_xattr", operation::remove_xattr, effect::change},
     {"get_xattr", operation::get_xattr, effect::none},
     {"list_xattrs", operation::list_xattrs, effect::none},
+    {"flags", operation::get_flags, effect::none},
+    {"set_flags", operation::set_flags, effect::change},
 };
 static_assert(sizeof(primitive_texts) / sizeof(primitive_texts[0]) == primitive_count);
 
@@ -173,6 +177,7 @@ struct call {
     xattr_flags setting{};
     sync_kind syncing{};
     allocation allocating{};
+    inode_flags flags{};  // set_flags
     file_type type = file_type::unknown;  // create_node_at
     mode_bits mode = 0;
     user_id uid = keep_user;

@@ -32,8 +32,6 @@ namespace detail {
 struct checks_permission {
     static constexpr bool wraps_files = true;
     static constexpr bool names_files = false;
-    // A write may have to take set-id bits away.
-    static bool lets_data_pass(open_flags opening) noexcept { return !wants_write(opening); }
 
     credentials who;
 
@@ -99,6 +97,13 @@ struct checks_permission {
                 LAMINA_TRY(auto const object, file.status());
                 LAMINA_CHECK(judge_handle(object, c));
             }
+            if constexpr (has_inode_flags<T>)
+                if (c.what == primitive::file_set_flags && !who.has(privilege::sys_admin)) {
+                    constexpr auto guarded = inode_flags::immutable | inode_flags::append_only;
+                    LAMINA_TRY(inode_flags const known, file.flags());
+                    if ((known & guarded) != (c.flags & guarded))
+                        return fail(errc::eperm, c.op());
+                }
         }
         return perform(c);
     }

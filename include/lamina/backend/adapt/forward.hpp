@@ -5,7 +5,7 @@
 // A policy is a class with
 //     static constexpr bool wraps_files;   whether open files go through it too, or are the wrapped backend's own
 //     static constexpr bool names_files;   whether open files remember the directory and name they were opened by
-//     static bool lets_data_pass(open_flags);   optional: whether a file's own descriptor may be handed out
+//     static constexpr bool lets_data_pass = true;   optional: a file's own descriptor may be handed out
 //     template <class Target, class F>
 //     auto around(Target& target, call const& c, F& perform) -> detail::answer_of<F>;
 // `target` is the wrapped backend or the wrapped file; `perform(c)` is the primitive, with the arguments that `c`

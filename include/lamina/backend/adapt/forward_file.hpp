@@ -3,7 +3,6 @@
 // not outlive it. Concurrency: adds nothing to the wrapped file's rule; a policy takes care of its own state.
 #pragma once
 
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -29,11 +28,9 @@ namespace detail {
 template <class Policy>
 concept adds_digests = requires { requires Policy::adds_digests; };
 
-// A policy past which data may go unseen: `static bool lets_data_pass(open_flags opening)`, of files opened so.
+// A policy past which data may go unseen: `static constexpr bool lets_data_pass = true`.
 template <class Policy>
-concept lets_data_pass = requires(open_flags opening) {
-    { Policy::lets_data_pass(opening) } -> std::same_as<bool>;
-};
+concept lets_data_pass = requires { requires Policy::lets_data_pass; };
 
 // What a policy's `around` answers: what the callable would have.
 template <class F>
@@ -151,17 +148,17 @@ public:
         requires has_data_descriptor<F>
     {
         if constexpr (detail::lets_data_pass<Policy>)
-            if (Policy::lets_data_pass(opening_))
-                return file_.data_descriptor();
-        return std::nullopt;
+            return file_.data_descriptor();
+        else
+            return std::nullopt;
     }
     [[nodiscard]] bool descriptor_is_final()
         requires has_data_descriptor<F>
     {
         if constexpr (detail::lets_data_pass<Policy>)
-            if (Policy::lets_data_pass(opening_))
-                return file_.descriptor_is_final();
-        return true;
+            return file_.descriptor_is_final();
+        else
+            return true;
     }
 
     result<std::size_t> write_at(std::span<std::byte const> bytes, std::uint64_t offset)
@@ -234,6 +231,17 @@ public:
     {
         return through({.what = primitive::file_remove_xattr, .key = key},
                        [this](call const& c) { return file_.remove_xattr(c.key); });
+    }
+    result<inode_flags> flags()
+        requires has_inode_flags<F>
+    {
+        return through({.what = primitive::file_flags}, [this](call const&) { return file_.flags(); });
+    }
+    result<void> set_flags(inode_flags flags)
+        requires has_inode_flags<F>
+    {
+        return through({.what = primitive::file_set_flags, .flags = flags},
+                       [this](call const& c) { return file_.set_flags(c.flags); });
     }
 
     // Copies reach the innermost files of both sides, and every adaptor on the way sees them: a read of `from`, a

@@ -45,6 +45,7 @@ template <class May>
         LAMINA_TRY(bool const writable, may(access::write));
         return needs(writable, errc::eacces);
     }
+    case primitive::file_set_flags: return needs(who.owns(object), errc::eperm);
     default: break;
     }
     // Extended attributes.

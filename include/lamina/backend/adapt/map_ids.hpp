@@ -29,7 +29,7 @@ namespace detail {
 struct translates_ids {
     static constexpr bool wraps_files = true;
     static constexpr bool names_files = false;
-    static bool lets_data_pass(open_flags) noexcept { return true; }
+    static constexpr bool lets_data_pass = true;
 
     id_map users;
     id_map groups;

@@ -21,7 +21,7 @@ enum class privilege : std::uint32_t {
     fsetid = 1u << 4,
     mknod = 1u << 5,
     setfcap = 1u << 6,    // security.capability
-    sys_admin = 1u << 7,  // trusted.* and other security.*
+    sys_admin = 1u << 7,  // trusted.* and other security.*; files that are immutable or append-only
 };
 
 class privileges {

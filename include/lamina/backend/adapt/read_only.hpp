@@ -18,7 +18,7 @@ namespace detail {
 struct refuses_changes {
     static constexpr bool wraps_files = true;  // a handle for reading can change mode, owner, times and xattrs
     static constexpr bool names_files = false;
-    static bool lets_data_pass(open_flags) noexcept { return true; }  // no handle is open for writing
+    static constexpr bool lets_data_pass = true;  // no handle is open for writing
 
     template <class Target, class F>
     auto around(Target& target, call const& c, F& perform) -> answer_of<F> {
