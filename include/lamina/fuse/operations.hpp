@@ -63,10 +63,11 @@ struct operations {
             return {};
         });
     }
-    static void set_attributes(fuse_req_t request, fuse_ino_t id, struct stat* wanted, int changes, fuse_file_info*) {
+    static void set_attributes(fuse_req_t request, fuse_ino_t id, struct stat* wanted, int changes,
+                               fuse_file_info* handle) {
         changing(request, [&](auto& server) -> result<void> {
             LAMINA_TRY(auto held, server.held(id));
-            LAMINA_CHECK(request::set_attributes(server, *held, *wanted, changes));
+            LAMINA_CHECK(request::set_attributes(server, *held, *wanted, changes, handle != nullptr));
             reply_attributes(server, request, server.attributes_of(*held));
             return {};
         });
