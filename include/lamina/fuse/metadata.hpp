@@ -35,7 +35,7 @@ template <class Server, class ByName, class OnFile>
 // which the others move.
 template <class Server>
 [[nodiscard]] result<void> set_attributes(Server& server, typename Server::object& of, struct stat const& wanted,
-                                          int changes) {
+                                          int changes, bool by_handle) {
     auto& tree = server.tree;
     if ((changes & FUSE_SET_ATTR_SIZE) != 0) {
         if (wanted.st_size < 0)
@@ -65,7 +65,12 @@ template <class Server>
             server, of, [&](node in, name_ref name) { return tree.set_mode_at(in, name, mode); },
             [&](auto& file) { return file.set_mode(mode); }));
     }
-    auto const times = times_in(wanted, changes);
+    auto times = times_in(wanted, changes);
+    // ftruncate(2) and O_TRUNC count as a modification even where the size stays. O_TRUNC comes without a handle, and looks
+    // like truncate(2) to zero, which on an empty file is none for other file systems.
+    if ((changes & FUSE_SET_ATTR_SIZE) != 0 && (by_handle || wanted.st_size == 0) &&
+        times.modification == time_change::action::keep)
+        times.modification = time_change::action::now;
     if (times.access != time_change::action::keep || times.modification != time_change::action::keep)
         LAMINA_CHECK(change_object(
             server, of, [&](node in, name_ref name) { return tree.set_times_at(in, name, times); },

@@ -63,10 +63,11 @@ struct operations {
             return {};
         });
     }
-    static void set_attributes(fuse_req_t request, fuse_ino_t id, struct stat* wanted, int changes, fuse_file_info*) {
-        auto const act = [request, id, to = *wanted, changes](auto& server) -> result<void> {
+    static void set_attributes(fuse_req_t request, fuse_ino_t id, struct stat* wanted, int changes,
+                               fuse_file_info* handle) {
+        auto const act = [request, id, to = *wanted, changes, by_handle = handle != nullptr](auto& server) -> result<void> {
             LAMINA_TRY(auto held, server.held(id));
-            LAMINA_CHECK(request::set_attributes(server, *held, to, changes));
+            LAMINA_CHECK(request::set_attributes(server, *held, to, changes, by_handle));
             reply_attributes(server, request, server.attributes_of(*held));
             return {};
         };

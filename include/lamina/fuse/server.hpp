@@ -280,6 +280,14 @@ private:
             std::vector<std::byte> buffer(std::size_t{1} << 16);
             LAMINA_CHECK(copy_content(from, made, as, tree.able(), buffer));
             LAMINA_CHECK(made.set_owner(as.uid, as.gid));
+            if constexpr (reads_xattrs<file_of<B>>) {
+                LAMINA_TRY(auto const keys, from.list_xattrs());
+                for (auto const& key : keys) {
+                    LAMINA_TRY(auto const value, from.get_xattr(key));
+                    if (value)
+                        LAMINA_CHECK(made.set_xattr(key, *value, xattr_flags::none));
+                }
+            }
             LAMINA_CHECK(made.set_mode(as.mode));
             LAMINA_CHECK(made.set_times(time_change::both(as.atime, as.mtime)));
             return made;
