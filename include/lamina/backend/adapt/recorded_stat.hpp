@@ -35,7 +35,7 @@ namespace lamina {
 enum class stat_record : std::uint8_t {
     privileged,  // security.fuseoverlayfs.override_stat
     containers,  // user.containers.override_stat
-    legacy,      // user.fuseoverlayfs.override_stat, of fuse-overlayfs before 1.4
+    legacy,      // user.fuseoverlayfs.override_stat, of fuse-overlayfs before 1.14
 };
 
 namespace detail {
@@ -322,14 +322,16 @@ template <class B>
     }
     return std::optional<stat_record>();
 }
-// Makes a layer's root tell the form, if it tells none: it then belongs to root, as fuse-overlayfs has it.
+// Makes a layer's root tell `form`, and belong to root, as fuse-overlayfs has it. A layer that tells one keeps it, whichever
+// that is: its objects are recorded so. Answers the form that it then has.
 template <class B>
-[[nodiscard]] result<void> mark_stat_record(B& layer, stat_record form) {
-    LAMINA_TRY(auto const text, layer.get_xattr_at(layer.root(), name_ref{}, detail::key_of(form)));
-    if (text)
-        return {};
-    return layer.set_xattr_at(layer.root(), name_ref{}, detail::key_of(form),
-                              detail::stat_record_text({0, 0, 0755}), xattr_flags::none);
+[[nodiscard]] result<stat_record> mark_stat_record(B& layer, stat_record form) {
+    LAMINA_TRY(auto const found, find_stat_record(layer));
+    if (found)
+        return *found;
+    LAMINA_CHECK(layer.set_xattr_at(layer.root(), name_ref{}, detail::key_of(form),
+                                    detail::stat_record_text({0, 0, 0755}), xattr_flags::none));
+    return form;
 }
 
 //     lamina::recorded_stat tree{disk, lamina::stat_record::containers};
