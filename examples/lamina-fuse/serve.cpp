@@ -1,5 +1,10 @@
 #include "serve.hpp"
 
+#include <syslog.h>
+
+#include <cstdarg>
+#include <cstdio>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -9,13 +14,46 @@
 
 namespace lamina_fuse {
 
+namespace {
+
+// What libfuse has to say, and would say on stderr: until the tree is mounted why it is not, then something for the system's
+// log. Its levels have the numbers of syslog(3). Written by one thread; the others are not there before it is null.
+std::string* reason = nullptr;
+
+void take_message(fuse_log_level level, char const* format, va_list arguments) {
+    if (reason == nullptr)
+        return ::vsyslog(static_cast<int>(level), format, arguments);
+    char line[512];
+    std::vsnprintf(line, sizeof line, format, arguments);
+    *reason = line;
+    while (!reason->empty() && reason->back() == '\n')
+        reason->pop_back();
+}
+
+// Mounts it, with libfuse's messages where they belong. Why it could not, or nothing.
+template <class Mount>
+std::optional<std::string> mount_at(Mount& mount, std::string const& where, bool debug) {
+    std::string said;
+    if (!debug) {
+        reason = &said;
+        fuse_set_log_func(take_message);
+    }
+    auto const mounted = mount.mount(where);
+    reason = nullptr;
+    if (!mounted)
+        return said.empty() ? to_string(mounted.error()) : said;
+    return {};
+}
+
+}  // namespace
+
 or_line<int> mount_and_serve(layers& opened, layer_paths const& paths, lamina::policy const& rules, view const& shown,
                              lamina::mount_options const& options, moments const& when) {
     auto const serve = [&]<class Tree, class Stack>(Tree& tree, Stack& stack) -> or_line<int> {
         {
             lamina::fuse_mount mount(tree, options);
-            if (auto const mounted = mount.mount(opened.mountpoint); !mounted)
-                return lamina::unexpected("cannot mount on '" + paths.mountpoint + "': " + to_string(mounted.error()));
+            if (auto const why = mount_at(mount, opened.mountpoint, options.debug))
+                return lamina::unexpected("cannot mount on '" + paths.mountpoint + "': " + *why);
             if (when.mounted)
                 when.mounted();
             if (auto const served = mount.serve(); !served)
