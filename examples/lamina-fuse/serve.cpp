@@ -1,14 +1,19 @@
 #include "serve.hpp"
 
+#include <fcntl.h>
+#include <sys/mman.h>
 #include <syslog.h>
+#include <unistd.h>
 
 #include <cstdarg>
+#include <cstddef>
 #include <cstdio>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include <lamina/fuse/mount.hpp>
+#include <lamina/posix/fd.hpp>
 
 #include "tree.hpp"
 
@@ -30,6 +35,32 @@ void take_message(fuse_log_level level, char const* format, va_list arguments) {
         reason->pop_back();
 }
 
+// What is written to stderr while it lives: libfuse has no other way to hear of fusermount3, which it starts.
+class stderr_aside {
+public:
+    stderr_aside() : kept_(::fcntl(2, F_DUPFD_CLOEXEC, 3)), aside_(::memfd_create("stderr", MFD_CLOEXEC)) {
+        std::fflush(stderr);
+        if (kept_ && aside_)
+            (void)::dup2(aside_.get(), 2);
+    }
+    stderr_aside(stderr_aside const&) = delete;
+    stderr_aside& operator=(stderr_aside const&) = delete;
+    ~stderr_aside() {
+        if (kept_ && aside_)
+            (void)::dup2(kept_.get(), 2);
+    }
+    // The first line of it.
+    [[nodiscard]] std::string line() const {
+        char text[512];
+        ssize_t const count = aside_ ? ::pread(aside_.get(), text, sizeof text, 0) : 0;
+        std::string const all(text, count > 0 ? static_cast<std::size_t>(count) : 0);
+        return all.substr(0, all.find('\n'));
+    }
+
+private:
+    lamina::owned_fd kept_, aside_;
+};
+
 // Mounts it, with libfuse's messages where they belong. Why it could not, or nothing.
 template <class Mount>
 std::optional<std::string> mount_at(Mount& mount, std::string const& where, bool debug) {
@@ -38,11 +69,16 @@ std::optional<std::string> mount_at(Mount& mount, std::string const& where, bool
         reason = &said;
         fuse_set_log_func(take_message);
     }
+    std::optional<stderr_aside> aside;
+    if (!debug)
+        aside.emplace();
     auto const mounted = mount.mount(where);
     reason = nullptr;
-    if (!mounted)
-        return said.empty() ? to_string(mounted.error()) : said;
-    return {};
+    if (mounted)
+        return {};
+    if (said.empty() && aside)
+        said = aside->line();
+    return said.empty() ? to_string(mounted.error()) : said;
 }
 
 }  // namespace
