@@ -137,7 +137,8 @@ int background::failed(std::string_view line) {
 
 void prepare_to_serve() {
     (void)::umask(0);
-    (void)::signal(SIGPIPE, SIG_IGN);
+    for (int const deadly : {SIGPIPE, SIGUSR1, SIGUSR2, SIGALRM})  // fuse-overlayfs answers SIGUSR1 with figures
+        (void)::signal(deadly, SIG_IGN);
     struct rlimit files;
     if (::getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
         files.rlim_cur = files.rlim_max;

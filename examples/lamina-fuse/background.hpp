@@ -36,7 +36,7 @@ private:
 };
 
 // What a process does that serves a mount: no umask between the caller's mode and the layers, as many descriptors as are
-// to be had, and no death by a closed pipe.
+// to be had, and no death by a signal that asks for nothing.
 void prepare_to_serve();
 
 }  // namespace lamina_fuse

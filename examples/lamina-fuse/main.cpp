@@ -102,7 +102,7 @@ lamina::mount_options mount_options_of(options const& asked) {
 lamina::policy policy_of(options const& asked) {
     lamina::policy rules;
     rules.aufs_in_lowers = true;  // container engines unpack images so for a program like this one
-    if (asked.user_xattrs || asked.recorded == recorded_permissions::user)
+    if (asked.user_xattrs)
         rules.marks = lamina::mark_space::user;
     rules.redirect = asked.redirect;
     rules.metacopy = asked.metacopy;

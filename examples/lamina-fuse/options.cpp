@@ -19,7 +19,7 @@ struct generic_flag {
 constexpr generic_flag generic_flags[] = {
     {"suid", "nosuid"},       {"nosuid", "suid"},         {"dev", "nodev"},          {"nodev", "dev"},
     {"exec", "noexec"},       {"noexec", "exec"},         {"atime", "noatime"},      {"noatime", "atime"},
-    {"diratime", "nodiratime"}, {"nodiratime", "diratime"}, {"sync", "async"},        {"async", "sync"},
+    {"sync", "async"},        {"async", "sync"},
     {"dirsync", ""},          {"allow_other", ""},        {"allow_root", ""},        {"default_permissions", ""},
     {"auto_unmount", ""},
 };
@@ -27,6 +27,7 @@ constexpr generic_flag generic_flags[] = {
 // Understood by mount(8), by libfuse or by fuse-overlayfs, and without a meaning for this program: a mount from fstab, a
 // script for another driver, a tuning of threads that are not there.
 constexpr std::string_view without_effect[] = {
+    "diratime",   "nodiratime",   // libfuse has no word for them, and noatime means both
     "defaults",   "auto",         "noauto",     "user",       "nouser",    "users",      "owner",      "group",
     "nofail",     "_netdev",      "relatime",   "norelatime", "strictatime", "nostrictatime", "lazytime", "nolazytime",
     "iversion",   "noiversion",   "mand",       "nomand",     "silent",    "loud",       "symfollow",  "nosymfollow",

@@ -64,12 +64,11 @@ or_line<int> with_tree(layers& opened, layer_paths const& paths, lamina::policy 
     }
     bool recorded = std::any_of(forms.begin(), forms.end(), [](auto const& form) { return form.has_value(); });
     if (opened.upper) {
-        if (shown.recorded)
-            if (auto const marked = lamina::mark_stat_record(*opened.upper, *shown.recorded); !marked)
-                return lamina::unexpected("upperdir cannot record owners: " + to_string(marked.error()));
-        auto const found = lamina::find_stat_record(*opened.upper);
+        auto const found = shown.recorded ? lamina::mark_stat_record(*opened.upper, *shown.recorded)
+                                                  .transform([](auto form) { return std::optional(form); })
+                                          : lamina::find_stat_record(*opened.upper);
         if (!found)
-            return lamina::unexpected("upperdir cannot be read: " + to_string(found.error()));
+            return lamina::unexpected("upperdir cannot record owners: " + to_string(found.error()));
         upper_form = *found;
         recorded = recorded || upper_form;
     }

@@ -32,6 +32,7 @@
 #include <fstream>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -83,11 +84,16 @@ std::string current_directory() {
 
 [[nodiscard]] trouble make_directories(run_request& asked) {
     std::error_code failed;
-    char const* const place = std::getenv("TMPDIR");
-    // Not /tmp: what is installed may be large, and that is often memory.
-    std::string pattern = std::string(place != nullptr && *place == '/' ? place : "/var/tmp") + "/lamina-run-XXXXXX";
-    if (::mkdtemp(pattern.data()) == nullptr)
-        return pattern + ": " + std::strerror(errno);
+    char const* const wish = std::getenv("TMPDIR");
+    // /tmp only if it must be: what is installed may be large, and that is often memory.
+    std::string pattern;
+    for (char const* const place : {wish != nullptr && *wish == '/' ? wish : "/var/tmp", "/tmp"}) {
+        pattern = std::string(place) + "/lamina-run-XXXXXX";
+        if (::mkdtemp(pattern.data()) != nullptr)
+            break;
+        if (place == std::string_view("/tmp"))
+            return pattern + ": " + std::strerror(errno);
+    }
     asked.scratch = pattern;
     if (asked.upper.empty()) {
         asked.upper = asked.scratch + "/upper";

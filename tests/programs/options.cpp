@@ -200,7 +200,7 @@ TEST_CASE("[options] generic ones are handed on; of two that contradict each oth
 }
 
 TEST_CASE("[options] what mount(8) tolerates is tolerated, what nobody knows is not") {
-    CHECK(with("x-systemd.automount,_netdev,comment=a b,x-gvfs-name=x,user,nofail,lazytime,relatime,defaults").generic.empty());
+    CHECK(with("x-systemd.automount,_netdev,comment=a b,x-gvfs-name=x,user,nofail,lazytime,relatime,nodiratime,defaults").generic.empty());
     CHECK(error_with("volatil") == "unknown option 'volatil'");
     CHECK(error_with("upper=x") == "unknown option 'upper'");
     CHECK(error_with("lowerdir") == "option 'lowerdir' needs a value");

@@ -124,12 +124,27 @@ TEST_CASE("[recorded_stat] a record that is none is an error, not a guess") {
 TEST_CASE("[recorded_stat] a layer's root tells the form") {
     small_tree tree;
     CHECK_FALSE(find_stat_record(tree).value().has_value());
-    REQUIRE(mark_stat_record(tree, stat_record::containers).has_value());
+    CHECK(mark_stat_record(tree, stat_record::containers).value() == stat_record::containers);
     CHECK(find_stat_record(tree).value() == stat_record::containers);
     CHECK(tree.get_xattr("", key).value() == "0:0:755");
     REQUIRE(tree.set_xattr("", key, "5:5:700").has_value());
     REQUIRE(mark_stat_record(tree, stat_record::containers).has_value());
     CHECK(tree.get_xattr("", key).value() == "5:5:700");
+}
+
+TEST_CASE("[recorded_stat] a layer of an older form keeps it") {
+    small_tree tree;
+    REQUIRE(tree.set_xattr("", "user.fuseoverlayfs.override_stat", "0:0:40755").has_value());
+    REQUIRE(tree.write("f", "x").has_value());
+    REQUIRE(tree.set_xattr("f", "user.fuseoverlayfs.override_stat", "5:6:104750").has_value());
+    auto const form = mark_stat_record(tree, stat_record::containers).value();
+    CHECK(form == stat_record::legacy);
+    CHECK(tree.get_xattr("", key).error() == errc::enodata);
+    recorded_stat view{tree, form};
+    CHECK(view.status("f").value().gid == 6);
+    CHECK(view.status("f").value().mode == 04750);
+    REQUIRE(view.set_xattr("f", "security.capability", "v").has_value());  // it shelters nothing
+    CHECK(tree.get_xattr("f", "security.capability").value() == "v");
 }
 
 TEST_CASE("[recorded_stat] an overlay whose upper records: owners survive copy-up, and another life") {

@@ -9,13 +9,13 @@
 //
 // Where an object cannot carry the record (a symbolic link, a device, under `user.`), its mode is the real one, and a
 // change of owner that the wrapped backend refuses is accepted and not kept: else no archive could be unpacked.
-// With `containers` the attributes of `security.` are kept under `user.containers.override_security.`.
+// With `containers` the attributes of `security.` are kept under `user.containers.override_security.`; file capabilities go
+// when content or owner change, as the file system below would see to.
 //
 // Errors of reading attributes also: eio for a record that is none. Concurrency: a change of owner or mode reads the
 // record and writes it; two such changes of one object at a time are ordered by nobody, and one of them may be lost.
 #pragma once
 
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -26,60 +26,19 @@
 #include <vector>
 
 #include <lamina/backend/adapt/forward.hpp>
+#include <lamina/backend/adapt/stat_record.hpp>
 #include <lamina/backend/fwd.hpp>
 #include <lamina/core/xattr.hpp>
 
 namespace lamina {
 
-// Under which name the record is kept.
-enum class stat_record : std::uint8_t {
-    privileged,  // security.fuseoverlayfs.override_stat
-    containers,  // user.containers.override_stat
-    legacy,      // user.fuseoverlayfs.override_stat, of fuse-overlayfs before 1.4
-};
-
 namespace detail {
-
-inline constexpr std::string_view stat_record_keys[] = {
-    "security.fuseoverlayfs.override_stat", "user.containers.override_stat", "user.fuseoverlayfs.override_stat"};
-[[nodiscard]] constexpr std::string_view key_of(stat_record form) noexcept {
-    return stat_record_keys[static_cast<std::uint8_t>(form)];
-}
-
-struct recorded_values {
-    user_id uid = 0;
-    group_id gid = 0;
-    mode_bits mode = 0;
-};
-
-// Errors: eio.
-[[nodiscard]] inline result<recorded_values> parse_stat_record(std::string_view text) {
-    recorded_values found;
-    std::uint32_t* const fields[] = {&found.uid, &found.gid, &found.mode};
-    for (int i = 0; i < 3; ++i) {
-        auto const [end, problem] = std::from_chars(text.data(), text.data() + text.size(), *fields[i], i == 2 ? 8 : 10);
-        if (problem != std::errc{})
-            return fail(errc::eio, operation::get_xattr);
-        text.remove_prefix(static_cast<std::size_t>(end - text.data()));
-        if (text.empty() ? i != 2 : text.front() != ':')
-            return fail(errc::eio, operation::get_xattr);
-        if (!text.empty())
-            text.remove_prefix(1);
-    }
-    found.mode &= 07777;
-    return found;
-}
-[[nodiscard]] inline std::string stat_record_text(recorded_values values) {
-    char octal[16];
-    auto const end = std::to_chars(octal, octal + sizeof octal, values.mode & 07777, 8).ptr;
-    return std::to_string(values.uid) + ':' + std::to_string(values.gid) + ':' +
-           std::string(octal, static_cast<std::size_t>(end - octal));
-}
 
 template <class B>
 class records_stat {
     static_assert(reads_xattrs<file_of<B>>, "lamina::recorded_stat: files of this backend do not model lamina::reads_xattrs");
     static constexpr std::string_view sheltered = "user.containers.override_";
+    static constexpr std::string_view sheltered_capability = "user.containers.override_security.capability";
 
 public:
     static constexpr bool wraps_files = true;
@@ -108,6 +67,8 @@ public:
             if constexpr (std::is_same_v<Target, B>)
                 if (c.what == primitive::create_at || c.what == primitive::create_unnamed)
                     return created(target, c, perform);
+            if (c.mutates())
+                drop_capability(target, c);
             return perform(c);
         }
     }
@@ -193,11 +154,15 @@ private:
         switch (c.what) {
         case primitive::set_xattr_at:
         case primitive::file_set_xattr:
+            if (c.key == xattr::acl_access)
+                return set_acl(target, c, perform);
+            [[fallthrough]];
         case primitive::remove_xattr_at:
         case primitive::file_remove_xattr:
             return with_key(c, perform, [](call const& refused) -> result<void> { return fail(errc::eperm, refused.op()); });
         case primitive::create_directory_at:
         case primitive::create_node_at:
+        case primitive::create_symlink_at:
             if constexpr (std::is_same_v<Target, B>)
                 return make(target, c, perform);
             break;
@@ -211,9 +176,22 @@ private:
             if constexpr (!std::is_same_v<Target, B>)
                 return set_by_file(target, c, perform);
             break;
+        case primitive::resize_at:
+        case primitive::file_resize:
+        case primitive::clone_from: drop_capability(target, c); break;
         default: break;
         }
         return perform(c);
+    }
+    // That there is none is the usual case; that it cannot be removed is the file system's to say, of the change itself.
+    template <class Target>
+    void drop_capability(Target& target, call const& c) const {
+        if (form_ != stat_record::containers)
+            return;
+        if constexpr (std::is_same_v<Target, B>)
+            (void)target.remove_xattr_at(c.directory, c.name, sheltered_capability);
+        else if constexpr (removes_xattrs<Target>)
+            (void)target.remove_xattr(sheltered_capability);
     }
 
     // What `c` makes of the present owner and mode. A change of owner takes set-id bits away, as chown(2) does.
@@ -244,8 +222,10 @@ private:
         LAMINA_CHECK(show(target, c, *now));
         auto const text = stat_record_text(changed(*now, c));
         LAMINA_CHECK(target.set_xattr_at(c.directory, c.name, key_of(form_), text, xattr_flags::none));
-        if (c.what == primitive::set_owner_at)
+        if (c.what == primitive::set_owner_at) {
+            drop_capability(target, c);
             return {};
+        }
         c.mode = real_mode(c.mode, now->is_directory());
         return perform(c);
     }
@@ -253,50 +233,101 @@ private:
     result<void> set_by_file(File& file, call c, F& perform) const {
         LAMINA_TRY(auto const now, shown_of_file(file, file.status()));
         LAMINA_CHECK(file.set_xattr(key_of(form_), stat_record_text(changed(now, c)), xattr_flags::none));
-        if (c.what == primitive::file_set_owner)
+        if (c.what == primitive::file_set_owner) {
+            drop_capability(file, c);
             return {};
+        }
         c.mode = real_mode(c.mode, false);
         return perform(c);
+    }
+
+    // An ACL brings permission bits with it, which the record has to follow.
+    template <class Target, class F>
+    result<void> set_acl(Target& target, call const& c, F& perform) const {
+        LAMINA_CHECK(perform(c));
+        auto const text = [&]() -> result<std::optional<std::string>> {
+            if constexpr (std::is_same_v<Target, B>)
+                return target.get_xattr_at(c.directory, c.name, key_of(form_));
+            else
+                return target.get_xattr(key_of(form_));
+        }();
+        if (!text || !*text)
+            return text ? result<void>() : result<void>(unexpected(text.error()));
+        LAMINA_TRY(auto values, parse_stat_record(**text));
+        if constexpr (std::is_same_v<Target, B>) {
+            LAMINA_TRY(auto const now, target.lookup(c.directory, c.name));
+            if (!now)
+                return fail(errc::enoent, c.op());
+            values.mode = (values.mode & 07000) | (now->mode & 0777);
+            return target.set_xattr_at(c.directory, c.name, key_of(form_), stat_record_text(values), xattr_flags::none);
+        } else {
+            LAMINA_TRY(auto const now, target.status());
+            values.mode = (values.mode & 07000) | (now.mode & 0777);
+            return target.set_xattr(key_of(form_), stat_record_text(values), xattr_flags::none);
+        }
     }
 
     // The mode as it came to be, with what was asked for and could not be real.
     [[nodiscard]] static recorded_values as_made(attributes const& now, mode_bits asked) noexcept {
         return {now.uid, now.gid, (now.mode & 0077) | (asked & 07700)};
     }
+    // The group that a set-gid directory passes on; the real one has no such bit.
+    [[nodiscard]] result<std::optional<group_id>> passed_on(B& target, call c) const {
+        c.name = name_ref{};
+        LAMINA_TRY(auto directory, target.lookup(c.directory, c.name));
+        if (!directory)
+            return fail(errc::enoent, c.op());
+        LAMINA_CHECK(show(target, c, *directory));
+        return (directory->mode & 02000) != 0 ? std::optional(directory->gid) : std::nullopt;
+    }
+    result<void> record_new(B& target, call const& c, mode_bits asked, std::optional<group_id> group) const {
+        LAMINA_TRY(auto const now, target.lookup(c.directory, c.name));
+        if (!now)
+            return fail(errc::enoent, c.op());
+        auto values = now->is_symlink() ? recorded_values{now->uid, now->gid, now->mode} : as_made(*now, asked);
+        values.gid = group.value_or(values.gid);
+        return target.set_xattr_at(c.directory, c.name, key_of(form_), stat_record_text(values), xattr_flags::none);
+    }
     template <class F>
     result<void> make(B& target, call c, F& perform) const {
         bool const directory = c.what == primitive::create_directory_at;
-        auto const type = directory ? lamina::file_type::directory : c.type;
-        // A whiteout is what it is.
-        bool const whiteout = !directory && type == lamina::file_type::character && c.rdev == device_number{0, 0};
-        if (whiteout || !can_carry(type) || real_mode(c.mode, directory) == c.mode)
-            return perform(c);
-        auto const asked = c.mode;
-        c.mode = real_mode(asked, directory);
+        bool const link = c.what == primitive::create_symlink_at;
+        auto const type = directory ? lamina::file_type::directory : link ? lamina::file_type::symlink : c.type;
+        if (type == lamina::file_type::character && c.rdev == device_number{0, 0})
+            return perform(c);  // a whiteout is what it is
+        LAMINA_TRY(auto const group, passed_on(target, c));
+        auto const asked = c.mode | (directory && group ? mode_bits{02000} : mode_bits{0});
+        if (!can_carry(type)) {
+            LAMINA_CHECK(perform(c));
+            if (group)
+                (void)target.set_owner_at(c.directory, c.name, keep_user, *group);  // or it keeps the one that it has
+            return {};
+        }
+        bool const as_it_is = link || real_mode(asked, directory) == asked;
+        if (!link)
+            c.mode = real_mode(asked, directory);
         LAMINA_CHECK(perform(c));
-        auto const record = [&]() -> result<void> {
-            LAMINA_TRY(auto const now, target.lookup(c.directory, c.name));
-            if (!now)
-                return fail(errc::enoent, c.op());
-            return target.set_xattr_at(c.directory, c.name, key_of(form_), stat_record_text(as_made(*now, asked)),
-                                       xattr_flags::none);
-        };
-        auto recorded = record();
+        if (as_it_is && !group)
+            return {};
+        auto recorded = record_new(target, c, asked, group);
         if (!recorded)  // the failure is what counts; a second one, of taking back, would only hide it
             (void)(directory ? target.remove_directory_at(c.directory, c.name) : target.remove_at(c.directory, c.name));
         return recorded;
     }
     template <class F>
     auto created(B& target, call c, F& perform) const -> answer_of<F> {
+        LAMINA_TRY(auto const group, passed_on(target, c));
         auto const asked = c.mode;
         c.mode = real_mode(asked, false);
         auto made = perform(c);
-        if (!made || c.mode == asked)
+        if (!made || (c.mode == asked && !group))
             return made;
         if constexpr (requires { made->inner().set_xattr({}, {}, xattr_flags::none); }) {
             auto const record = [&]() -> result<void> {
                 LAMINA_TRY(auto const now, made->inner().status());
-                return made->inner().set_xattr(key_of(form_), stat_record_text(as_made(now, asked)), xattr_flags::none);
+                auto values = as_made(now, asked);
+                values.gid = group.value_or(values.gid);
+                return made->inner().set_xattr(key_of(form_), stat_record_text(values), xattr_flags::none);
             };
             if (auto const recorded = record(); !recorded) {
                 if (c.what == primitive::create_at)
@@ -311,26 +342,6 @@ private:
 };
 
 }  // namespace detail
-
-// In which form a layer records owners and modes, which its root tells; empty if it does not. Errors: the layer's.
-template <class B>
-[[nodiscard]] result<std::optional<stat_record>> find_stat_record(B& layer) {
-    for (auto const form : {stat_record::privileged, stat_record::containers, stat_record::legacy}) {
-        LAMINA_TRY(auto const text, layer.get_xattr_at(layer.root(), name_ref{}, detail::key_of(form)));
-        if (text)
-            return std::optional(form);
-    }
-    return std::optional<stat_record>();
-}
-// Makes a layer's root tell the form, if it tells none: it then belongs to root, as fuse-overlayfs has it.
-template <class B>
-[[nodiscard]] result<void> mark_stat_record(B& layer, stat_record form) {
-    LAMINA_TRY(auto const text, layer.get_xattr_at(layer.root(), name_ref{}, detail::key_of(form)));
-    if (text)
-        return {};
-    return layer.set_xattr_at(layer.root(), name_ref{}, detail::key_of(form),
-                              detail::stat_record_text({0, 0, 0755}), xattr_flags::none);
-}
 
 //     lamina::recorded_stat tree{disk, lamina::stat_record::containers};
 template <class B>
