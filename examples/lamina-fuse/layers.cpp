@@ -115,14 +115,15 @@ or_line<lamina::any_backend> open_lower(place const& where, bool cross_mounts) {
 
 // umount(2) does not wait for the process that served: it may still be putting the upper in order. Engines mount it again
 // at once, so its end is waited for, some seconds at most; who holds it longer has it mounted, which joining will find.
-void await_former_owner(lamina::posix_directory& directory) {
-    constexpr auto step = std::chrono::milliseconds(5);
-    for (auto left = std::chrono::milliseconds(5000); left.count() > 0; left -= step) {
+void await_former_owner(layers& opened) {
+    using namespace std::chrono_literals;
+    auto const held = [](lamina::posix_directory& directory) {
         auto const claim = directory.claim(directory.root());
-        if (claim || claim.error() != lamina::errc::ebusy)
-            return;
-        std::this_thread::sleep_for(step);
-    }
+        return !claim && claim.error() == lamina::errc::ebusy;
+    };
+    auto const until = std::chrono::steady_clock::now() + 5s;
+    while ((held(*opened.upper) || held(*opened.work)) && std::chrono::steady_clock::now() < until)
+        std::this_thread::sleep_for(5ms);
 }
 
 }  // namespace
@@ -158,8 +159,7 @@ or_line<layers> open_layers(layer_paths const& paths) {
     if (upper) {
         LAMINA_TRY(made.upper, open_directory(*upper, false));
         LAMINA_TRY(made.work, open_directory(*work, false));
-        await_former_owner(*made.upper);
-        await_former_owner(*made.work);
+        await_former_owner(made);
     }
     for (auto const& lower : lowers) {
         if (archives) {

@@ -62,7 +62,7 @@ for which in kernel ours; do
     mkdir $which.saved
     docker save third | tar -xf - -C $which.saved
     number=0
-    for layer in $(grep -o '"Layers":[[][^]]*' $which.saved/manifest.json | grep -o '[0-9a-f/]*/layer.tar'); do
+    for layer in $(grep -o '"Layers":[[][^]]*' $which.saved/manifest.json | sed 's/.*[[]//' | tr -d '"' | tr , ' '); do
         number=$((number + 1))
         mkdir -p $which.unpacked/$number
         tar --xattrs --xattrs-include='*' -xpf "$which.saved/$layer" -C $which.unpacked/$number

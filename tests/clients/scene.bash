@@ -26,7 +26,7 @@ need() {
 if [ -z "${LAMINA_SCENE-}" ]; then
     program=${LAMINA_FUSE:-${1-}}
     [ -n "$program" ] || skip "there is no lamina-fuse: libfuse is missing"
-    program=$(command -v "$program") || fail "$LAMINA_FUSE cannot be run"
+    program=$(realpath "$(command -v "$program")") || fail "$program cannot be run"
     [ "$(id -u)" -eq 0 ] || skip "needs root"
     [ -c /dev/fuse ] || skip "there is no /dev/fuse"
     need unshare findmnt setfattr getfattr busybox
@@ -42,7 +42,7 @@ fi
 scene=$LAMINA_SCENE
 program=$LAMINA_FUSE
 if ! mountpoint -q "$scene"; then  # around the scene: a cgroup for all that it starts, which goes when they are gone
-    mount -t tmpfs -o mode=755 scene "$scene"
+    mount -t tmpfs -o mode=755 scene "$scene" 2>/dev/null || skip "nothing can be mounted here"
     mkdir "$scene/cgroups"
     mount -t cgroup2 cgroup2 "$scene/cgroups" 2>/dev/null || skip "there are no cgroups of version 2"
     group=$scene/cgroups/lamina-scene.$$
@@ -66,7 +66,10 @@ export PATH=$scene/bin:$PATH TMPDIR=$scene/tmp HOME=$scene/home XDG_RUNTIME_DIR=
 mount -t tmpfs run /run
 mount -t cgroup2 cgroup2 /sys/fs/cgroup  # alone: engines refuse hosts that have both versions
 export CONTAINERS_CONF=$scene/containers.conf  # what the host's says is not for here
-printf '[network]\nnetwork_backend = "netavark"\n' >"$CONTAINERS_CONF"
+: >"$CONTAINERS_CONF"
+for each in /usr/lib/podman/netavark /usr/libexec/podman/netavark; do  # the other backend reads the host's configuration
+    [ ! -x $each ] || printf '[network]\nnetwork_backend = "netavark"\n' >"$CONTAINERS_CONF"
+done
 ip link set lo up 2>/dev/null || true  # where there is no `ip`, engines complain, and need it not
 cd "$scene"
 
@@ -150,7 +153,7 @@ become_user() {
     done
     mkdir "$scene/devices" "$scene/user"
     mount -t tmpfs -o mode=755 devices "$scene/devices"
-    mknod -m 666 "$scene/devices/fuse" c 10 229
+    mknod -m 666 "$scene/devices/fuse" c 10 229 2>/dev/null || skip "no device can be made here"
     mount --bind "$scene/devices/fuse" /dev/fuse
     chown 54321:54321 "$scene/user"
     chmod 1777 "$scene/tmp"
