@@ -1,13 +1,17 @@
 // Requests on what an object is: attributes, extended attributes, the target of a symbolic link, the space of the tree.
 #pragma once
 
+#include <sys/ioctl.h>  // _IOR
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <lamina/fuse/reply.hpp>
@@ -166,6 +170,58 @@ template <class Server>
     if (key == xattr::acl_default)
         server.default_acl_changed(*of);
     return {};
+}
+
+// The same flags as FS_IOC_FSGETXATTR tells them (struct fsxattr, linux/fs.h, which does not go with sys/mount.h): the kernel
+// asks for them so before it sets any.
+struct extended_flags {
+    std::uint32_t flags = 0;
+    std::uint32_t others[6] = {};
+
+    explicit extended_flags(inode_flags given) noexcept {
+        constexpr std::pair<inode_flags, std::uint32_t> known[] = {
+            {inode_flags::immutable, 0x08}, {inode_flags::append_only, 0x10}, {inode_flags::synchronous, 0x20},
+            {inode_flags::no_atime, 0x40},  {inode_flags::no_dump, 0x80}};
+        for (auto const& [flag, bit] : known)
+            if (has(given, flag))
+                flags |= bit;
+    }
+};
+static_assert(sizeof(extended_flags) == 28);
+
+// FS_IOC_GETFLAGS and FS_IOC_SETFLAGS (linux/fs.h), of regular files: what lsattr(1) and chattr(1) ask. enotty for others.
+template <class Server>
+[[nodiscard]] result<void> control(Server& server, fuse_req_t request, std::uint64_t id, unsigned command,
+                                   std::string_view given) {
+    constexpr unsigned get_flags = _IOR('f', 1, long);
+    constexpr unsigned set_flags = _IOW('f', 2, long);
+    constexpr unsigned get_extended = _IOR('X', 31, extended_flags);
+    constexpr auto no_such_command = static_cast<errc>(ENOTTY);
+    LAMINA_TRY(auto of, server.held(id));
+    if constexpr (has_inode_flags<file_of<typename Server::backend>>) {
+        std::uint32_t value = 0;
+        if (of->type == file_type::regular && (command == get_flags || command == get_extended)) {
+            LAMINA_TRY(auto const open, server.file_of_object(*of, false));
+            LAMINA_TRY(auto const flags, open->file.flags());
+            if (command == get_extended) {
+                extended_flags const extended(flags);
+                fuse_reply_ioctl(request, 0, &extended, sizeof extended);
+                return {};
+            }
+            value = static_cast<std::uint32_t>(flags);
+            fuse_reply_ioctl(request, 0, &value, sizeof value);
+            return {};
+        }
+        if (of->type == file_type::regular && command == set_flags && given.size() >= sizeof value) {
+            std::memcpy(&value, given.data(), sizeof value);
+            LAMINA_TRY(auto const open, server.file_of_object(*of, false));
+            LAMINA_CHECK(open->file.set_flags(static_cast<inode_flags>(value)));
+            fuse_reply_ioctl(request, 0, nullptr, 0);
+            return {};
+        }
+    }
+    (void)given;
+    return fail(no_such_command);
 }
 
 }  // namespace lamina::detail::request

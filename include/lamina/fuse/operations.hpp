@@ -206,6 +206,11 @@ struct operations {
             return request::create_unnamed(server, request, parent, mode, *handle);
         });
     }
+    static void control(fuse_req_t request, fuse_ino_t id, unsigned command, void*, fuse_file_info*, unsigned,
+                        void const* given, std::size_t size, std::size_t) {
+        auto const bytes = std::string_view(static_cast<char const*>(given), given == nullptr ? 0 : size);
+        changing(request, [&](auto& server) { return request::control(server, request, id, command, bytes); });
+    }
     static void seek(fuse_req_t request, fuse_ino_t id, off_t offset, int whence, fuse_file_info*) {
         answer(request, [&] { return request::seek(of(request), request, id, offset, whence); });
     }
@@ -252,6 +257,7 @@ struct operations {
         all.listxattr = list_xattrs;
         all.setxattr = set_xattr;
         all.removexattr = remove_xattr;
+        all.ioctl = control;
         all.fallocate = allocate;
         all.lseek = seek;
         all.copy_file_range = copy_range;
