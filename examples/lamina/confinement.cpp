@@ -113,9 +113,10 @@ std::uint32_t overflow_of(char const* file) {
     return id;
 }
 
+// What is mounted here is not seen outside. What is unmounted outside is unmounted here too, or it would stay busy.
 trouble keep_mounts_here() {
-    if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
-        return failure("the mounts cannot be made private");
+    if (::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0)
+        return failure("the mounts cannot be kept apart");
     return {};
 }
 

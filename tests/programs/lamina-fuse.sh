@@ -34,7 +34,7 @@ refuses() {  # refuses TEXT ARGUMENT...: exit 1 and one line that has TEXT
     fi
 }
 ended() {  # waits until no process serves the mount "$1" of this scratch directory
-    for _ in $(seq 50); do
+    for _ in $(seq 300); do  # it flushes the upper first
         pgrep -r R,S,D -f "$scratch.*/$1\$" > /dev/null || return 0
         sleep 0.1
     done
