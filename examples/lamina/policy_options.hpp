@@ -5,7 +5,6 @@
 
 #include <map>
 #include <string>
-#include <utility>
 
 #include <lamina/stack/policy.hpp>
 
@@ -14,14 +13,19 @@ namespace lamina_program {
 // `rules` must live until the command line is parsed.
 inline void add_policy_options(CLI::App& command, lamina::policy& rules) {
     using namespace lamina;
-    auto const choice = [&command]<class E>(std::string const& name, E& into, std::map<std::string, E> words,
+    auto const choice = [&command]<class E>(std::string const& name, E& into, std::map<std::string, E> const& words,
                                             std::string const& what) {
         std::string all;
         for (auto const& each : words)
             all += (all.empty() ? "" : "|") + each.first;
-        command.add_option(name, into, what)
-            ->transform(CLI::CheckedTransformer(std::move(words)).description(all))
-            ->type_name("")
+        auto const set = [&into, words, all, name](std::string const& text) {
+            auto const found = words.find(text);
+            if (found == words.end())
+                throw CLI::ValidationError(name, "'" + text + "' is none of " + all);
+            into = found->second;
+        };
+        command.add_option_function<std::string>(name, set, what)
+            ->type_name(all)
             ->group("Policy");
     };
     choice("--durability", rules.durable,
