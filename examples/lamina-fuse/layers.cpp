@@ -190,6 +190,14 @@ std::string explain(lamina::error why, layer_paths const& paths) {
         if (why == lamina::errc::erofs)
             return directories() + " cannot be written";
     }
+    // Number 0 is the upper's place; an upper that is only read is the first lower.
+    auto lowers = paths.lowers;
+    if (paths.upper && paths.read_only)
+        lowers.insert(lowers.begin(), *paths.upper);
+    if (why.layer == 0 && paths.upper)
+        return trouble("upperdir", *paths.upper, static_cast<int>(why.code));
+    if (why.layer != lamina::no_layer && why.layer != 0 && why.layer <= lowers.size())
+        return trouble("lowerdir", lowers[why.layer - 1u], static_cast<int>(why.code));
     return "the layers cannot be joined: " + to_string(why);
 }
 

@@ -41,7 +41,7 @@ struct layers {
 
 [[nodiscard]] or_line<layers> open_layers(layer_paths const& paths);
 
-// What an overlay answered when it was joined, of these layers.
+// What an overlay answered when it was joined, of these layers: its error, with the number of the layer if one is meant.
 [[nodiscard]] std::string explain(lamina::error why, layer_paths const& paths);
 
 }  // namespace lamina_fuse

@@ -59,7 +59,8 @@ or_line<int> with_tree(layers& opened, layer_paths const& paths, lamina::policy 
     for (auto& directory : opened.directories) {
         auto const found = lamina::find_stat_record(directory);
         if (!found)
-            return lamina::unexpected("a lowerdir cannot be read: " + to_string(found.error()));
+            return lamina::unexpected(
+                explain(found.error().in_layer(static_cast<lamina::layer_number>(forms.size() + 1)), paths));
         forms.push_back(*found);
     }
     bool recorded = std::any_of(forms.begin(), forms.end(), [](auto const& form) { return form.has_value(); });
@@ -68,7 +69,7 @@ or_line<int> with_tree(layers& opened, layer_paths const& paths, lamina::policy 
                                                   .transform([](auto form) { return std::optional(form); })
                                           : lamina::find_stat_record(*opened.upper);
         if (!found)
-            return lamina::unexpected("upperdir cannot record owners: " + to_string(found.error()));
+            return lamina::unexpected("upperdir '" + *paths.upper + "' cannot record owners: " + to_string(found.error()));
         upper_form = *found;
         recorded = recorded || upper_form;
     }
