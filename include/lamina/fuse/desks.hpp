@@ -13,6 +13,7 @@
 
 #include <pthread.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <time.h>
 
 #include <atomic>
@@ -29,9 +30,10 @@ namespace lamina::detail {
 
 class desks {
 public:
-    // `count` at least 1; `threads_max` at least count.
-    desks(fuse_session* session, unsigned count, unsigned threads_max)
-        : session_(session), desks_(count), threads_max_(threads_max) {
+    // `count` at least 1; `threads_max` at least count. `waking_signal` has a handler that does no more than to end the
+    // session; 0: there is none, and threads that wait for the kernel are cancelled, which some sanitizers cannot follow.
+    desks(fuse_session* session, unsigned count, unsigned threads_max, int waking_signal)
+        : session_(session), desks_(count), threads_max_(threads_max), waking_signal_(waking_signal) {
         sem_init(&finished_, 0, 0);
         pthread_cond_init(&wanted_, nullptr);
         pthread_cond_init(&woken_, nullptr);
@@ -207,20 +209,36 @@ private:
         over_ = true;
         pthread_cond_broadcast(&wanted_);
         pthread_cond_broadcast(&woken_);
-        for (auto& each : workers_)
-            pthread_cancel(each->thread);
         pthread_mutex_unlock(&guard_);
         for (auto& each : workers_)
-            pthread_join(each->thread, nullptr);
+            end_thread(each->thread);
         if (watching_)
             pthread_join(watcher_, nullptr);
         workers_.clear();
         return outcome;
     }
 
+    void end_thread(pthread_t thread) const {
+        if (waking_signal_ == 0)
+            pthread_cancel(thread);
+        // Again and again: a signal is lost that comes before the thread waits.
+        for (;;) {
+            if (waking_signal_ != 0)
+                pthread_kill(thread, waking_signal_);
+            timespec until{};
+            clock_gettime(CLOCK_REALTIME, &until);
+            until.tv_nsec += 5 * tick;
+            until.tv_sec += until.tv_nsec / 1'000'000'000;
+            until.tv_nsec %= 1'000'000'000;
+            if (pthread_timedjoin_np(thread, nullptr, &until) == 0)
+                return;
+        }
+    }
+
     fuse_session* session_;
     std::vector<desk> desks_;
     std::size_t const threads_max_;
+    int const waking_signal_;
     sem_t finished_;
     std::atomic<int> outcome_{0};
     std::atomic<bool> watcher_sleeps_{true};

@@ -12,6 +12,8 @@
 // short times in the options. Needs libfuse 3.14 or newer; what newer ones can do is used (mount_options).
 #pragma once
 
+#include <signal.h>
+
 #include <cerrno>
 #include <cstddef>
 #include <cstdlib>
@@ -48,8 +50,14 @@ public:
         fuse_opt_free_args(&args);
         if (session_ == nullptr)
             return fail(errc::einval, operation::mount);
-        if (server_->options.handle_signals && fuse_set_signal_handlers(session_) != 0)
-            return fail(errc::einval, operation::mount);
+        if (server_->options.handle_signals) {
+            // libfuse replaces no handler of somebody else's.
+            struct sigaction before{};
+            if (sigaction(SIGTERM, nullptr, &before) == 0 && before.sa_handler == SIG_DFL)
+                waking_signal_ = SIGTERM;
+            if (fuse_set_signal_handlers(session_) != 0)
+                return fail(errc::einval, operation::mount);
+        }
         errno = 0;
         if (fuse_session_mount(session_, where.c_str()) != 0)
             return fail(errno > 0 ? static_cast<errc>(errno) : errc::eio, operation::mount);
@@ -130,7 +138,7 @@ private:
         } else if (outcome >= 0) {
             constexpr unsigned threads_max = 64;
             unsigned const wanted = server_->options.workers;
-            outcome = detail::desks(session_, wanted == 0 ? 1 : wanted, threads_max).run();
+            outcome = detail::desks(session_, wanted == 0 ? 1 : wanted, threads_max, waking_signal_).run();
         }
         std::free(buffer.mem);
         return outcome;
@@ -164,6 +172,7 @@ private:
     std::unique_ptr<server_type> server_;
     fuse_session* session_ = nullptr;
     bool mounted_ = false;
+    int waking_signal_ = 0;
 };
 
 template <class B>
