@@ -1,6 +1,6 @@
 // A mount of an overlay for a test, made by the program that is tested and operated by plain system calls.
 //
-// LAMINA_FUSE names the program; its options are those of fuse-overlayfs. `LAMINA_FUSE=kernel` runs the same tests on
+// LAMINA_FUSE names the program; its options are those of fuse-overlayfs, and LAMINA_TEST_OPTIONS are more of them. `LAMINA_FUSE=kernel` runs the same tests on
 // the kernel's overlay, which is the reference for all of them; LAMINA_TEST_MOUNTED=<directory> on a directory that
 // somebody else has mounted, where there is nothing below to look at and no mounting again.
 //
@@ -132,7 +132,9 @@ public:
             if (::mount("overlay", at_.c_str(), "overlay", read_only ? MS_RDONLY : 0, data.c_str()) != 0)
                 throw std::runtime_error("mount " + data + ": " + std::strerror(errno));
         } else {
-            start(data + (options.empty() ? "" : ",") + options);
+            for (auto const& more : {options, from_environment("LAMINA_TEST_OPTIONS")})
+                data += (more.empty() ? "" : ",") + more;
+            start(data);
         }
     }
     mount(mount const&) = delete;

@@ -30,9 +30,10 @@ struct operations {
             libfuse::want(with, FUSE_CAP_WRITEBACK_CACHE);
         // Nobody else changes the files, so what the kernel has cached of them stays right.
         libfuse::refuse(with, FUSE_CAP_AUTO_INVAL_DATA);
-        server.clears_set_id = libfuse::want_killpriv(with);
         if (options.passthrough && !options.writeback)
             server.passes_through = libfuse::want_passthrough(with);
+        // What the kernel writes by itself nobody here could clear the bits of: then it sends the change of mode.
+        server.clears_set_id = !server.passes_through && libfuse::want_killpriv(with);
         server.opens_by_request = server.passes_through || !libfuse::capable(with, FUSE_CAP_NO_OPEN_SUPPORT);
         // Else a truncation would be part of an OPEN that is never sent.
         if (!server.opens_by_request)

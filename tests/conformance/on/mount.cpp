@@ -30,6 +30,8 @@ public:
         }
         mounted_.open();
         tree_.emplace(lamina::posix_directory::open(mounted_.root()).value());
+        // Of FUSE in general nothing much is assumed.
+        tree_->probe(tree_->root()).value();
     }
     [[nodiscard]] lamina::posix_directory& tree() { return *tree_; }
     [[nodiscard]] static lamina::capabilities holds() {
