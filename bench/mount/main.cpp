@@ -1,5 +1,5 @@
-// lamina_mount_bench [--list] [--filter=<regular expression>] [--repetitions=<n>] [--in=<directory>]...
-//                    [--ours=<program>] [--out=<directory>]
+// lamina_mount_bench [--list] [--filter=<regular expression>] [--mounts=<regular expression>] [--repetitions=<n>]
+//                    [--in=<directory>]... [--ours=<program>] [--out=<directory>]
 //
 // Mounts of overlays against each other: the kernel's, this library's (the program that --ours or LAMINA_FUSE names)
 // and those of other people that are installed; and a plain directory. A round of a scene gives every one of them a
@@ -40,7 +40,7 @@ namespace fs = std::filesystem;
 
 struct request {
     std::string out, ours;
-    std::regex filter{""};
+    std::regex filter{""}, mounts{""};
     int repetitions = 5;
     bool only_list = false;
     std::vector<std::string> directories;
@@ -61,13 +61,16 @@ request parsed(int argc, char** argv) {
             wanted.directories.push_back(value);
         else if (one.starts_with("--filter="))
             wanted.filter = std::regex(value);
+        else if (one.starts_with("--mounts="))
+            wanted.mounts = std::regex(value);
         else if (one.starts_with("--repetitions="))
             wanted.repetitions = std::max(1, std::stoi(value));
         else if (one == "--list")
             wanted.only_list = true;
         else
             throw std::runtime_error("usage: lamina_mount_bench [--list] [--filter=<regular expression>] "
-                                     "[--repetitions=<n>] [--in=<directory>]... [--ours=<program>] [--out=<directory>]");
+                                     "[--mounts=<regular expression>] [--repetitions=<n>] [--in=<directory>]... "
+                                     "[--ours=<program>] [--out=<directory>]");
     }
     if (wanted.directories.empty())
         wanted.directories.emplace_back(fs::exists("/dev/shm") ? "/dev/shm" : fs::temp_directory_path().string());
@@ -213,7 +216,7 @@ int main(int argc, char** argv) try {
     std::vector<std::string> skipped, names, file_systems;
     auto const candidates = [&] {
         bench::scratch_directory const scratch(wanted.directories.front());
-        return bench::candidates(wanted.ours, scratch.path() / "attempt", skipped);
+        return bench::candidates(wanted.ours, wanted.mounts, scratch.path() / "attempt", skipped);
     }();
     for (auto const& each : candidates)
         names.push_back(each.name);

@@ -258,7 +258,8 @@ watchdog::~watchdog() {
     state_->thread.join();
 }
 
-std::vector<candidate> candidates(std::string const& ours, fs::path const& try_in, std::vector<std::string>& skipped) {
+std::vector<candidate> candidates(std::string const& ours, std::regex const& wanted_names, fs::path const& try_in,
+                                  std::vector<std::string>& skipped) {
     using kind = candidate::kind;
     using uring = candidate::io_uring;
     auto const first_of = [](std::vector<std::string> const& names) {
@@ -290,6 +291,8 @@ std::vector<candidate> candidates(std::string const& ours, fs::path const& try_i
 
     std::vector<candidate> able;
     for (auto& one : wanted) {
+        if (!std::regex_search(one.name, wanted_names))
+            continue;
         if (one.how == kind::daemon && one.program.empty()) {
             skipped.push_back(one.name + ": not installed");
             continue;

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <regex>
 #include <string>
 #include <vector>
 
@@ -39,9 +40,10 @@ struct candidate {
     bool flushes = true;           // to the disk, when asked to
 };
 
-// Those that can be mounted here; why the others cannot goes to `skipped`. `ours` is the program of this library's
-// mount, or empty.
-[[nodiscard]] std::vector<candidate> candidates(std::string const& ours, std::filesystem::path const& try_in,
+// Those whose names are wanted that can be mounted here; why the others cannot goes to `skipped`. `ours` is the program
+// of this library's mount, or empty.
+[[nodiscard]] std::vector<candidate> candidates(std::string const& ours, std::regex const& wanted_names,
+                                                std::filesystem::path const& try_in,
                                                 std::vector<std::string>& skipped);
 
 // Mounts become private to this program. Says why that cannot be had, which is no error.
