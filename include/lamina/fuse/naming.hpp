@@ -131,6 +131,7 @@ template <class Server>
     auto known = server.objects.find(*directory, name);
     if (known)
         server.prepare_parting(*known);
+    typename Server::table::name_change const change(server.objects, known);
     auto const removed = is_directory ? server.tree.remove_directory_at(directory->directory, name)
                                       : server.tree.remove_at(directory->directory, name);
     if (!removed) {
@@ -159,15 +160,17 @@ template <class Server>
         how = how | rename_flags::exchange;
     if ((flags & RENAME_NOREPLACE) != 0)
         how = how | rename_flags::no_replace;
-    typename Server::hold replaced;
-    if (!exchange)
-        replaced = server.objects.find(*to, new_name);
-    if (replaced)
-        server.prepare_parting(*replaced);
+    auto const source = server.objects.find(*from, old_name);
+    auto const target = server.objects.find(*to, new_name);
+    bool const replaces = target && !exchange;
+    if (replaces)
+        server.prepare_parting(*target);
+    typename Server::table::name_change const source_change(server.objects, source);
+    typename Server::table::name_change const target_change(server.objects, target);
     auto const moved = server.tree.rename_at(from->directory, old_name, to->directory, new_name, how);
     if (!moved) {
-        if (replaced)
-            server.keep_parting(*replaced);
+        if (replaces)
+            server.keep_parting(*target);
         return moved;
     }
     if (exchange)

@@ -7,7 +7,8 @@
 //
 // An object that is not a directory is reached through one of its names, and these change under rename, unlink and link
 // only, which all come through here. Each such change counts in `moves`: who resolved an object to a name, went to the
-// backend with it and finds the count changed may have met another object, and begins again.
+// backend with it and finds the count changed may have met another object, and begins again. Between the backend's change
+// and the table's a name means nothing: who wants to resolve the object then waits for the end (`name_change`).
 //
 // Names, not the backend's inode numbers, say that two lookups meet one object: a number may change when a file is copied
 // up. Only what has several links is known by number too, so that its names meet.
@@ -17,6 +18,8 @@
 // Concurrency: one mutex, held for no longer than a few look-ups in memory; what an object takes with it when it goes
 // (its node, its part) is handed to `dispose` after that.
 #pragma once
+
+#include <pthread.h>
 
 #include <algorithm>
 #include <array>
@@ -49,6 +52,7 @@ public:
     object_table(object_table const&) = delete;
     object_table& operator=(object_table const&) = delete;
     ~object_table() {
+        pthread_cond_destroy(&moved_);
         slots_.for_each([this](object& each) {
             while (name* const further = each.first.further) {
                 each.first.further = further->further;
@@ -82,6 +86,30 @@ public:
     private:
         object_table* table_ = nullptr;
         object* object_ = nullptr;
+    };
+
+    // While one lives, a name of an object is being changed in the backend and in the table. For an empty hold it is nothing.
+    class name_change {
+    public:
+        name_change(object_table& table, hold const& of) : table_(table), object_(of ? &*of : nullptr) {
+            if (object_ != nullptr)
+                table_.locked([&] { ++object_->moving; });
+        }
+        name_change(name_change const&) = delete;
+        name_change& operator=(name_change const&) = delete;
+        ~name_change() {
+            if (object_ == nullptr)
+                return;
+            table_.locked([&] {
+                --object_->moving;
+                ++object_->moves;
+            });
+            pthread_cond_broadcast(&table_.moved_);
+        }
+
+    private:
+        object_table& table_;
+        object* object_;  // whose hold lives longer
     };
 
     // Where an object can be reached: a name in a directory that is held.
@@ -174,6 +202,8 @@ public:
     // One of an object's names as a place; empty if it has none, or is the root.
     [[nodiscard]] bool locate(object& of, place& where) {
         std::lock_guard const lock(guard_);
+        while (of.moving != 0)
+            pthread_cond_wait(&moved_, guard_.native_handle());
         where.moves = of.moves;
         if (!of.named)
             return false;
@@ -186,7 +216,7 @@ public:
     }
     [[nodiscard]] bool moved_since(object& of, std::uint32_t moves) {
         std::lock_guard const lock(guard_);
-        return of.moves != moves;
+        return of.moves != moves || of.moving != 0;
     }
     // The directory in which a directory has its name; the root for the root.
     [[nodiscard]] hold parent_of(object& of) {
@@ -412,6 +442,7 @@ private:
     }
 
     std::mutex guard_;
+    pthread_cond_t moved_ = PTHREAD_COND_INITIALIZER;  // some `moving` is smaller
     object_slots<Part> slots_;
     known_names<Part> names_;
     std::unordered_map<file_id, std::uint64_t, hash_of_number> numbers_;
