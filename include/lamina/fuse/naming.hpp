@@ -140,6 +140,8 @@ template <class Server>
         return removed;
     }
     server.objects.remove_name(*directory, name);
+    if (known)
+        server.settle_parting(*known);
     server.names_changed(*directory);
     return {};
 }
@@ -177,6 +179,8 @@ template <class Server>
         server.objects.exchange_names(*from, old_name, *to, new_name);
     else
         server.objects.move_name(*from, old_name, *to, new_name);
+    if (replaces)
+        server.settle_parting(*target);
     server.names_changed(*from);
     server.names_changed(*to);
     return {};

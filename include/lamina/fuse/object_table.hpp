@@ -226,6 +226,12 @@ public:
         return hold(*this, *parent);
     }
 
+    // The object has no link any more, so its number may soon be another's.
+    void forget_number(object& of) {
+        std::lock_guard const lock(guard_);
+        if (std::exchange(of.by_number, false))
+            numbers_.erase(of.same_as);
+    }
     // A name is gone.
     void remove_name(object& directory, name_ref text) {
         cleaning([&] { forget_name(directory, text); });
@@ -388,7 +394,8 @@ private:
             }
             forget_name(directory, text);
             object* of = nullptr;
-            if (found.nlink > 1 && !found.is_directory())
+            // Also with one link, which may be the last of several: another name of it may just have been removed.
+            if (!found.is_directory())
                 if (auto const other = numbers_.find(found.id); other != numbers_.end() && slots_.find(other->second) != nullptr)
                     of = slots_.find(other->second);
             if (of == nullptr) {

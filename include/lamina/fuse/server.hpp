@@ -219,8 +219,19 @@ public:
         });
         // To read, since to open it for writing would copy a lower file up; who writes yet gets a copy of his own. Where
         // that fails, those who have it open will be told when they read.
-        if (of.type == file_type::regular && may_be_open)
-            (void)file_of_object(of, false);
+        if (of.type != file_type::regular || !may_be_open)
+            return;
+        auto const open = file_of_object(of, false);
+        // Who writes to it by a handle writes to what has other names, which are not known here and may never be. In the
+        // upper layer that costs nothing.
+        if constexpr (has_data_descriptor<file_of<B>>)
+            if (open && known->nlink != 0 && (*open)->file.descriptor_is_final())
+                (void)file_of_object(of, true);
+    }
+    // The name went.
+    void settle_parting(object& of) {
+        if (objects.locked([&] { return !of.named && of.part != nullptr && of.part->last && of.part->last->nlink == 0; }))
+            objects.forget_number(of);
     }
     // The name did not go.
     void keep_parting(object& of) {
