@@ -137,6 +137,7 @@ public:
         if (!opened && opened.error() == errc::estale && writing && known != nullptr) {
             LAMINA_TRY(auto own, own_copy(known->file));
             opened = std::make_shared<file>(std::move(own), true);
+            objects.forget_number(of);  // other names of the old one name something else now
         }
         if (!opened)
             return opened;
