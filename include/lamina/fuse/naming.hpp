@@ -46,9 +46,7 @@ template <class Server>
         fuse_reply_entry(request, &nothing);
         return {};
     }
-    LAMINA_TRY(std::uint64_t const id, server.objects.enter(*of, name, *found, [&] {
-        return server.tree.open_directory_at(of->directory, name);
-    }));
+    LAMINA_TRY(std::uint64_t const id, server.enter(*of, name, *found));
     reply_entry(server, request, id, *found);
     return {};
 }
@@ -98,9 +96,7 @@ template <class Server, class Act, class Settle>
             (void)server.tree.remove_at(directory->directory, name);
         return unexpected(made.error());
     }
-    LAMINA_TRY(std::uint64_t const id, server.objects.enter(*directory, name, *made, [&] {
-        return server.tree.open_directory_at(directory->directory, name);
-    }));
+    LAMINA_TRY(std::uint64_t const id, server.enter(*directory, name, *made));
     settle(id, *made);
     return {};
 }

@@ -158,17 +158,18 @@ public:
     }
 
     // The object that the backend has just shown under a name, with one lookup more for the kernel; its number.
-    // `open()` gives the retained node of a directory that was not known, or an error. The outcome of `open` if that
-    // failed.
+    // `keeps_links`: other names of the same number name the same object, for ever. `open()` gives the retained node of a
+    // directory that was not known, or an error. The outcome of `open` if that failed.
     template <class Open>
-    auto enter(object& directory, name_ref text, attributes const& found, Open&& open) -> decltype(open().error(), result<std::uint64_t>()) {
+    auto enter(object& directory, name_ref text, attributes const& found, bool keeps_links, Open&& open)
+        -> decltype(open().error(), result<std::uint64_t>()) {
         if (found.is_directory()) {
             if (auto const known = enter_known(directory, text, found); known != 0)
                 return known;
             LAMINA_TRY(node const opened, open());
-            return enter_new(directory, text, found, opened);
+            return enter_new(directory, text, found, opened, false);
         }
-        return enter_new(directory, text, found, node{});
+        return enter_new(directory, text, found, node{}, keeps_links);
     }
     // An object without a name: O_TMPFILE.
     [[nodiscard]] hold enter_nameless(attributes const& found) {
@@ -183,7 +184,7 @@ public:
         cleaning([&] {
             forget_name(directory, text);
             add_name(of, directory, text);
-            know_number(of, found);
+            know_number(of, found, true);
             ++of.lookups;
             ++of.moves;
         });
@@ -380,14 +381,14 @@ private:
         ++known->object->lookups;
         return known->object->id;
     }
-    std::uint64_t enter_new(object& directory, name_ref text, attributes const& found, node opened) {
+    std::uint64_t enter_new(object& directory, name_ref text, attributes const& found, node opened, bool keeps_links) {
         std::uint64_t id = 0;
         cleaning([&] {
             name* const known = names_.find(directory, text);
             if (known != nullptr && known->object->type == found.type) {
                 id = known->object->id;
                 ++known->object->lookups;
-                know_number(*known->object, found);
+                know_number(*known->object, found, keeps_links);
                 if (found.is_directory())
                     gone_.push_back({opened, found.type, nullptr});  // another request was faster
                 return;
@@ -395,13 +396,13 @@ private:
             forget_name(directory, text);
             object* of = nullptr;
             // Also with one link, which may be the last of several: another name of it may just have been removed.
-            if (!found.is_directory())
+            if (keeps_links)
                 if (auto const other = numbers_.find(found.id); other != numbers_.end() && slots_.find(other->second) != nullptr)
                     of = slots_.find(other->second);
             if (of == nullptr) {
                 of = &fill_slot(found);
                 of->directory = opened;
-                know_number(*of, found);
+                know_number(*of, found, keeps_links);
             }
             add_name(*of, directory, text);
             ++of->lookups;
@@ -409,13 +410,13 @@ private:
         });
         return id;
     }
-    void know_number(object& of, attributes const& found) {
+    void know_number(object& of, attributes const& found, bool keeps_links) {
         if (of.by_number && of.same_as != found.id) {
             numbers_.erase(of.same_as);
             of.by_number = false;
         }
         of.same_as = found.id;
-        if (!of.by_number && found.nlink > 1 && !found.is_directory())
+        if (!of.by_number && found.nlink > 1 && keeps_links)
             of.by_number = numbers_.try_emplace(of.same_as, of.id).second;
     }
 

@@ -204,6 +204,12 @@ public:
         return of && may_copy_up(*of);
     }
 
+    // The object that was found under a name, with one lookup more for the kernel; its number.
+    [[nodiscard]] result<std::uint64_t> enter(object& directory, name_ref name, attributes const& found) {
+        return objects.enter(directory, name, found, keeps_links(directory.directory, name, found),
+                             [&] { return tree.open_directory_at(directory.directory, name); });
+    }
+
     // Before a name of the object goes. If it is the last that is known, the object is made to work without.
     void prepare_parting(object& of) {
         bool const last_name = objects.locked([&] { return of.named && of.first.further == nullptr; });
@@ -284,6 +290,16 @@ public:
     }
 
 private:
+    // Whether all names of what was found stay one object, whatever is done to it.
+    [[nodiscard]] bool keeps_links(node directory, name_ref name, attributes const& found) {
+        if (found.nlink < 2 || found.is_directory() || !tree.able().has(capability::separates_links))
+            return true;
+        if constexpr (has_data_descriptor<file_of<B>>)
+            if (found.is_regular())
+                if (auto open = tree.open_at(directory, name, open_flags::read))
+                    return open->descriptor_is_final();
+        return false;
+    }
     // The content of a file whose name is gone, where it can be written: in a file without a name.
     [[nodiscard]] result<file_of<B>> own_copy(file_of<B>& from) {
         if constexpr (makes_unnamed_files<B>) {
