@@ -327,11 +327,13 @@ private:
 
     // Closes what was not used lately, while too many files are open. What has no name any more stays.
     void close_some() {
-        for (std::size_t looked = 0; open_files_ > options.open_files && looked < 64; ++looked) {
+        for (std::size_t looked = 0; looked < 64; ++looked) {
             std::uint64_t oldest = 0;
             {
                 std::lock_guard const lock(opened_guard_);
-                if (opened_.empty())
+                // Also those that ended open are taken out, or the list would grow with each file there ever was.
+                bool const outgrown = opened_.size() > 2 * (open_files_ + options.open_files);
+                if (opened_.empty() || (open_files_ <= options.open_files && !outgrown))
                     return;
                 oldest = opened_.front();
                 opened_.pop_front();
@@ -343,7 +345,10 @@ private:
             bool const stays = objects.locked([&] {
                 if (of->part == nullptr || of->part->file == nullptr)
                     return false;
-                if (!of->named || of->part->opens != 0 || of->part->file->used.exchange(false))
+                if (open_files_ <= options.open_files)
+                    return true;
+                // What is about to lose its last name (prepare_parting) is as what has lost it.
+                if (!of->named || of->part->last || of->part->opens != 0 || of->part->file->used.exchange(false))
                     return true;
                 closing = std::move(of->part->file);
                 return false;
