@@ -210,8 +210,10 @@ template <class Server>
 template <class Server>
 [[nodiscard]] result<void> sync(Server& server, std::uint64_t id, bool data_only) {
     LAMINA_TRY(auto of, server.held(id));
-    if (of->type == file_type::directory)
-        return server.tree.sync_directory(of->directory);
+    if (of->type == file_type::directory) {
+        auto const synced = server.tree.sync_directory(of->directory);
+        return synced || !server.is_removed(*of) ? synced : result<void>();  // of what is gone nothing is to be kept
+    }
     LAMINA_TRY(auto const open, server.file_of_object(*of, false));
     return open->file.sync(data_only ? sync_kind::data : sync_kind::everything);
 }

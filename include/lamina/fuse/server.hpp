@@ -172,8 +172,12 @@ public:
                 return fail(errc::enoent);
             return *there;
         });
-        if (found)
+        if (found) {
+            // A lower directory is there yet.
+            if (of.type == file_type::directory && is_removed(of))
+                found->nlink = 0;
             return found;
+        }
         auto const [open, last] = objects.locked([&] {
             return std::pair(of.part != nullptr ? of.part->file : nullptr,
                              of.part != nullptr ? of.part->last : std::nullopt);
@@ -187,6 +191,10 @@ public:
                 return now;
             }
         return *last;
+    }
+
+    [[nodiscard]] bool is_removed(object& of) {
+        return objects.locked([&] { return !of.named && of.part != nullptr && of.part->last; });
     }
 
     // Whether to change this may mean to copy a file up.
