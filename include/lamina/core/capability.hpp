@@ -21,6 +21,7 @@ enum class capability : std::uint32_t {
     clone = 1u << 11,           // whole-file reflink
     rename_whiteout = 1u << 12, // rename_flags::whiteout
     content_digests = 1u << 13, // verity_digest of files: there may be some
+    separates_links = 1u << 14, // a change of a file may leave its other names as they were, with their own number
 };
 
 class capabilities {

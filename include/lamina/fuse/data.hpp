@@ -170,16 +170,29 @@ template <class Server>
     return {};
 }
 
+template <class File>
+[[nodiscard]] result<void> clear_set_id(File& file) {
+    LAMINA_TRY(auto const now, file.status());
+    if (auto const mode = without_set_id(now.mode); mode != now.mode)
+        LAMINA_CHECK(file.set_mode(mode));
+    return {};
+}
+// For changes of data with which the kernel does not tell whether they go, though it leaves them to this side: root keeps
+// them, as who has CAP_FSETID.
+template <class Server>
+[[nodiscard]] result<void> clear_set_id_for(Server& server, fuse_req_t request, typename Server::shared_file const& open) {
+    if (!server.clears_set_id || fuse_req_ctx(request)->uid == 0)
+        return {};
+    return clear_set_id(open->file);
+}
+
 template <class Server>
 [[nodiscard]] result<void> write(Server& server, fuse_req_t request, std::uint64_t id, std::span<char const> bytes,
                                  off_t offset, fuse_file_info const& handle) {
     LAMINA_TRY(auto of, server.held(id));
     LAMINA_TRY(auto const open, server.file_of_object(*of, true));
-    if (libfuse::asks_to_clear_set_id(handle, server.clears_set_id) == libfuse::set_id_goes::yes) {
-        LAMINA_TRY(auto const now, open->file.status());
-        if (auto const mode = without_set_id(now.mode); mode != now.mode)
-            LAMINA_CHECK(open->file.set_mode(mode));
-    }
+    if (libfuse::asks_to_clear_set_id(handle, server.clears_set_id) == libfuse::set_id_goes::yes)
+        LAMINA_CHECK(clear_set_id(open->file));
     std::size_t written = 0;
     while (written != bytes.size()) {
         auto const count = open->file.write_at(std::as_bytes(bytes.subspan(written)),
@@ -197,8 +210,10 @@ template <class Server>
 template <class Server>
 [[nodiscard]] result<void> sync(Server& server, std::uint64_t id, bool data_only) {
     LAMINA_TRY(auto of, server.held(id));
-    if (of->type == file_type::directory)
-        return server.tree.sync_directory(of->directory);
+    if (of->type == file_type::directory) {
+        auto const synced = server.tree.sync_directory(of->directory);
+        return synced || !server.is_removed(*of) ? synced : result<void>();  // of what is gone nothing is to be kept
+    }
     LAMINA_TRY(auto const open, server.file_of_object(*of, false));
     return open->file.sync(data_only ? sync_kind::data : sync_kind::everything);
 }
@@ -222,7 +237,7 @@ template <class Server>
 }
 
 template <class Server>
-[[nodiscard]] result<void> allocate(Server& server, std::uint64_t id, int how, off_t offset, off_t length) {
+[[nodiscard]] result<void> allocate(Server& server, fuse_req_t request, std::uint64_t id, int how, off_t offset, off_t length) {
     if constexpr (allocates<file_of<typename Server::backend>>) {
         auto const wanted = static_cast<allocation>(how);
         if (!is_known(wanted))
@@ -231,9 +246,10 @@ template <class Server>
             return fail(errc::einval);
         LAMINA_TRY(auto of, server.held(id));
         LAMINA_TRY(auto const open, server.file_of_object(*of, true));
+        LAMINA_CHECK(clear_set_id_for(server, request, open));
         return open->file.allocate(wanted, static_cast<std::uint64_t>(offset), static_cast<std::uint64_t>(length));
     } else {
-        (void)server, (void)id, (void)how, (void)offset, (void)length;
+        (void)server, (void)request, (void)id, (void)how, (void)offset, (void)length;
         return fail(errc::eopnotsupp);
     }
 }
@@ -248,6 +264,7 @@ template <class Server>
         LAMINA_TRY(auto to, server.held(to_id));
         LAMINA_TRY(auto const target, server.file_of_object(*to, true));
         LAMINA_TRY(auto const source, server.file_of_object(*from, false));
+        LAMINA_CHECK(clear_set_id_for(server, request, target));
         LAMINA_TRY(std::uint64_t const count,
                    target->file.copy_range_from(source->file, static_cast<std::uint64_t>(from_offset),
                                                 static_cast<std::uint64_t>(to_offset), size));

@@ -144,8 +144,9 @@ private:
                 fuse_session_exit(session_);
                 break;
             }
-            number.store(++mine, std::memory_order_relaxed);
-            if (watcher_sleeps_.load(std::memory_order_relaxed))
+            // In this order, and the watcher's in the other: one of the two sees what the other has written.
+            number.store(++mine);
+            if (watcher_sleeps_.load())
                 wake_watcher();
             fuse_session_process_buf(session_, &buffer);
             if (std::uint64_t expected = mine; !number.compare_exchange_strong(expected, mine + 1)) {
@@ -173,7 +174,9 @@ private:
         pthread_mutex_lock(&all.guard_);
         while (!all.over_) {
             if (quiet == ticks_to_sleep) {
-                all.watcher_sleeps_.store(true, std::memory_order_relaxed);
+                all.watcher_sleeps_.store(true);
+                if (all.somebody_works())  // who has begun just now wakes nobody
+                    all.watcher_sleeps_.store(false, std::memory_order_relaxed);
                 while (all.watcher_sleeps_.load(std::memory_order_relaxed) && !all.over_)
                     pthread_cond_wait(&all.woken_, &all.guard_);
                 quiet = 0;
@@ -186,6 +189,12 @@ private:
         }
         pthread_mutex_unlock(&all.guard_);
         return nullptr;
+    }
+    [[nodiscard]] bool somebody_works() const {
+        for (auto const& each : desks_)
+            if (each.number.load() % 2 == 1)
+                return true;
+        return false;
     }
     // Takes the desks of those who are at the same request as at the last look. Whether anything has happened since.
     bool look(std::vector<std::uint64_t>& last) {

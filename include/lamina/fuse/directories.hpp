@@ -113,9 +113,7 @@ template <class Server>
             full = !out.add(text.c_str(), (*found)->type, (*found)->id.inode, names->cookie(i));
             continue;
         }
-        auto const known = server.objects.enter(*of, name, **found, [&] {
-            return server.tree.open_directory_at(of->directory, name);
-        });
+        auto const known = server.enter(*of, name, **found);
         if (!known)
             continue;
         auto const whole = to_entry(server, *known, **found);

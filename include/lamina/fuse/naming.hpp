@@ -46,9 +46,7 @@ template <class Server>
         fuse_reply_entry(request, &nothing);
         return {};
     }
-    LAMINA_TRY(std::uint64_t const id, server.objects.enter(*of, name, *found, [&] {
-        return server.tree.open_directory_at(of->directory, name);
-    }));
+    LAMINA_TRY(std::uint64_t const id, server.enter(*of, name, *found));
     reply_entry(server, request, id, *found);
     return {};
 }
@@ -98,9 +96,7 @@ template <class Server, class Act, class Settle>
             (void)server.tree.remove_at(directory->directory, name);
         return unexpected(made.error());
     }
-    LAMINA_TRY(std::uint64_t const id, server.objects.enter(*directory, name, *made, [&] {
-        return server.tree.open_directory_at(directory->directory, name);
-    }));
+    LAMINA_TRY(std::uint64_t const id, server.enter(*directory, name, *made));
     settle(id, *made);
     return {};
 }
@@ -131,6 +127,7 @@ template <class Server>
     auto known = server.objects.find(*directory, name);
     if (known)
         server.prepare_parting(*known);
+    typename Server::table::name_change const change(server.objects, known);
     auto const removed = is_directory ? server.tree.remove_directory_at(directory->directory, name)
                                       : server.tree.remove_at(directory->directory, name);
     if (!removed) {
@@ -139,6 +136,8 @@ template <class Server>
         return removed;
     }
     server.objects.remove_name(*directory, name);
+    if (known)
+        server.settle_parting(*known);
     server.names_changed(*directory);
     return {};
 }
@@ -159,21 +158,25 @@ template <class Server>
         how = how | rename_flags::exchange;
     if ((flags & RENAME_NOREPLACE) != 0)
         how = how | rename_flags::no_replace;
-    typename Server::hold replaced;
-    if (!exchange)
-        replaced = server.objects.find(*to, new_name);
-    if (replaced)
-        server.prepare_parting(*replaced);
+    auto const source = server.objects.find(*from, old_name);
+    auto const target = server.objects.find(*to, new_name);
+    bool const replaces = target && !exchange;
+    if (replaces)
+        server.prepare_parting(*target);
+    typename Server::table::name_change const source_change(server.objects, source);
+    typename Server::table::name_change const target_change(server.objects, target);
     auto const moved = server.tree.rename_at(from->directory, old_name, to->directory, new_name, how);
     if (!moved) {
-        if (replaced)
-            server.keep_parting(*replaced);
+        if (replaces)
+            server.keep_parting(*target);
         return moved;
     }
     if (exchange)
         server.objects.exchange_names(*from, old_name, *to, new_name);
     else
         server.objects.move_name(*from, old_name, *to, new_name);
+    if (replaces)
+        server.settle_parting(*target);
     server.names_changed(*from);
     server.names_changed(*to);
     return {};

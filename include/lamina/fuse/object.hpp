@@ -71,6 +71,7 @@ struct mounted_object {
     bool resting = false;
     bool by_number = false;        // known by `same_as`, too
     bool named = false;            // `first` is in use
+    std::uint16_t moving = 0;      // requests that are changing one of its names
     mounted_name<Part> first;
 
     [[nodiscard]] Part& parts() {

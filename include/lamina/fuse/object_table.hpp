@@ -7,7 +7,8 @@
 //
 // An object that is not a directory is reached through one of its names, and these change under rename, unlink and link
 // only, which all come through here. Each such change counts in `moves`: who resolved an object to a name, went to the
-// backend with it and finds the count changed may have met another object, and begins again.
+// backend with it and finds the count changed may have met another object, and begins again. Between the backend's change
+// and the table's a name means nothing: who wants to resolve the object then waits for the end (`name_change`).
 //
 // Names, not the backend's inode numbers, say that two lookups meet one object: a number may change when a file is copied
 // up. Only what has several links is known by number too, so that its names meet.
@@ -17,6 +18,8 @@
 // Concurrency: one mutex, held for no longer than a few look-ups in memory; what an object takes with it when it goes
 // (its node, its part) is handed to `dispose` after that.
 #pragma once
+
+#include <pthread.h>
 
 #include <algorithm>
 #include <array>
@@ -49,6 +52,7 @@ public:
     object_table(object_table const&) = delete;
     object_table& operator=(object_table const&) = delete;
     ~object_table() {
+        pthread_cond_destroy(&moved_);
         slots_.for_each([this](object& each) {
             while (name* const further = each.first.further) {
                 each.first.further = further->further;
@@ -82,6 +86,30 @@ public:
     private:
         object_table* table_ = nullptr;
         object* object_ = nullptr;
+    };
+
+    // While one lives, a name of an object is being changed in the backend and in the table. For an empty hold it is nothing.
+    class name_change {
+    public:
+        name_change(object_table& table, hold const& of) : table_(table), object_(of ? &*of : nullptr) {
+            if (object_ != nullptr)
+                table_.locked([&] { ++object_->moving; });
+        }
+        name_change(name_change const&) = delete;
+        name_change& operator=(name_change const&) = delete;
+        ~name_change() {
+            if (object_ == nullptr)
+                return;
+            table_.locked([&] {
+                --object_->moving;
+                ++object_->moves;
+            });
+            pthread_cond_broadcast(&table_.moved_);
+        }
+
+    private:
+        object_table& table_;
+        object* object_;  // whose hold lives longer
     };
 
     // Where an object can be reached: a name in a directory that is held.
@@ -130,17 +158,18 @@ public:
     }
 
     // The object that the backend has just shown under a name, with one lookup more for the kernel; its number.
-    // `open()` gives the retained node of a directory that was not known, or an error. The outcome of `open` if that
-    // failed.
+    // `keeps_links`: other names of the same number name the same object, for ever. `open()` gives the retained node of a
+    // directory that was not known, or an error. The outcome of `open` if that failed.
     template <class Open>
-    auto enter(object& directory, name_ref text, attributes const& found, Open&& open) -> decltype(open().error(), result<std::uint64_t>()) {
+    auto enter(object& directory, name_ref text, attributes const& found, bool keeps_links, Open&& open)
+        -> decltype(open().error(), result<std::uint64_t>()) {
         if (found.is_directory()) {
             if (auto const known = enter_known(directory, text, found); known != 0)
                 return known;
             LAMINA_TRY(node const opened, open());
-            return enter_new(directory, text, found, opened);
+            return enter_new(directory, text, found, opened, false);
         }
-        return enter_new(directory, text, found, node{});
+        return enter_new(directory, text, found, node{}, keeps_links);
     }
     // An object without a name: O_TMPFILE.
     [[nodiscard]] hold enter_nameless(attributes const& found) {
@@ -155,7 +184,7 @@ public:
         cleaning([&] {
             forget_name(directory, text);
             add_name(of, directory, text);
-            know_number(of, found);
+            know_number(of, found, true);
             ++of.lookups;
             ++of.moves;
         });
@@ -174,6 +203,8 @@ public:
     // One of an object's names as a place; empty if it has none, or is the root.
     [[nodiscard]] bool locate(object& of, place& where) {
         std::lock_guard const lock(guard_);
+        while (of.moving != 0)
+            pthread_cond_wait(&moved_, guard_.native_handle());
         where.moves = of.moves;
         if (!of.named)
             return false;
@@ -186,7 +217,7 @@ public:
     }
     [[nodiscard]] bool moved_since(object& of, std::uint32_t moves) {
         std::lock_guard const lock(guard_);
-        return of.moves != moves;
+        return of.moves != moves || of.moving != 0;
     }
     // The directory in which a directory has its name; the root for the root.
     [[nodiscard]] hold parent_of(object& of) {
@@ -196,6 +227,12 @@ public:
         return hold(*this, *parent);
     }
 
+    // The object has no link any more, so its number may soon be another's.
+    void forget_number(object& of) {
+        std::lock_guard const lock(guard_);
+        if (std::exchange(of.by_number, false))
+            numbers_.erase(of.same_as);
+    }
     // A name is gone.
     void remove_name(object& directory, name_ref text) {
         cleaning([&] { forget_name(directory, text); });
@@ -344,27 +381,28 @@ private:
         ++known->object->lookups;
         return known->object->id;
     }
-    std::uint64_t enter_new(object& directory, name_ref text, attributes const& found, node opened) {
+    std::uint64_t enter_new(object& directory, name_ref text, attributes const& found, node opened, bool keeps_links) {
         std::uint64_t id = 0;
         cleaning([&] {
             name* const known = names_.find(directory, text);
             if (known != nullptr && known->object->type == found.type) {
                 id = known->object->id;
                 ++known->object->lookups;
-                know_number(*known->object, found);
+                know_number(*known->object, found, keeps_links);
                 if (found.is_directory())
                     gone_.push_back({opened, found.type, nullptr});  // another request was faster
                 return;
             }
             forget_name(directory, text);
             object* of = nullptr;
-            if (found.nlink > 1 && !found.is_directory())
+            // Also with one link, which may be the last of several: another name of it may just have been removed.
+            if (keeps_links)
                 if (auto const other = numbers_.find(found.id); other != numbers_.end() && slots_.find(other->second) != nullptr)
                     of = slots_.find(other->second);
             if (of == nullptr) {
                 of = &fill_slot(found);
                 of->directory = opened;
-                know_number(*of, found);
+                know_number(*of, found, keeps_links);
             }
             add_name(*of, directory, text);
             ++of->lookups;
@@ -372,13 +410,13 @@ private:
         });
         return id;
     }
-    void know_number(object& of, attributes const& found) {
+    void know_number(object& of, attributes const& found, bool keeps_links) {
         if (of.by_number && of.same_as != found.id) {
             numbers_.erase(of.same_as);
             of.by_number = false;
         }
         of.same_as = found.id;
-        if (!of.by_number && found.nlink > 1 && !found.is_directory())
+        if (!of.by_number && found.nlink > 1 && keeps_links)
             of.by_number = numbers_.try_emplace(of.same_as, of.id).second;
     }
 
@@ -412,6 +450,7 @@ private:
     }
 
     std::mutex guard_;
+    pthread_cond_t moved_ = PTHREAD_COND_INITIALIZER;  // some `moving` is smaller
     object_slots<Part> slots_;
     known_names<Part> names_;
     std::unordered_map<file_id, std::uint64_t, hash_of_number> numbers_;

@@ -189,15 +189,17 @@ struct operations {
         if (!of(request).options.xattrs)
             fuse_reply_err(request, ENOSYS);
         else
-            changing(request, [&](auto& server) {
-                return done(request, request::set_xattr(server, id, key, std::string_view(value, size), flags));
+            changing_long(request, [request, id, key, bytes = std::string_view(value, size), flags](auto& server) {
+                return done(request, request::set_xattr(server, id, key, bytes, flags));
             });
     }
     static void remove_xattr(fuse_req_t request, fuse_ino_t id, char const* key) {
         if (!of(request).options.xattrs)
             fuse_reply_err(request, ENOSYS);
         else
-            changing(request, [&](auto& server) { return done(request, request::remove_xattr(server, id, key)); });
+            changing_long(request, [request, id, key](auto& server) {
+                return done(request, request::remove_xattr(server, id, key));
+            });
     }
     static void create(fuse_req_t request, fuse_ino_t parent, char const* name, mode_t mode, fuse_file_info* handle) {
         changing(request, [&](auto& server) { return request::create(server, request, parent, name, mode, *handle); });
@@ -217,7 +219,7 @@ struct operations {
     }
     static void allocate(fuse_req_t request, fuse_ino_t id, int how, off_t offset, off_t length, fuse_file_info*) {
         changing_long(request, [request, id, how, offset, length](auto& server) {
-            return done(request, request::allocate(server, id, how, offset, length));
+            return done(request, request::allocate(server, request, id, how, offset, length));
         });
     }
     static void copy_range(fuse_req_t request, fuse_ino_t from, off_t from_offset, fuse_file_info*, fuse_ino_t to,

@@ -137,6 +137,7 @@ public:
         if (!opened && opened.error() == errc::estale && writing && known != nullptr) {
             LAMINA_TRY(auto own, own_copy(known->file));
             opened = std::make_shared<file>(std::move(own), true);
+            objects.forget_number(of);  // other names of the old one name something else now
         }
         if (!opened)
             return opened;
@@ -171,8 +172,12 @@ public:
                 return fail(errc::enoent);
             return *there;
         });
-        if (found)
+        if (found) {
+            // A lower directory is there yet.
+            if (of.type == file_type::directory && is_removed(of))
+                found->nlink = 0;
             return found;
+        }
         auto const [open, last] = objects.locked([&] {
             return std::pair(of.part != nullptr ? of.part->file : nullptr,
                              of.part != nullptr ? of.part->last : std::nullopt);
@@ -188,6 +193,10 @@ public:
         return *last;
     }
 
+    [[nodiscard]] bool is_removed(object& of) {
+        return objects.locked([&] { return !of.named && of.part != nullptr && of.part->last; });
+    }
+
     // Whether to change this may mean to copy a file up.
     [[nodiscard]] bool may_copy_up(object& of) {
         return of.type == file_type::regular &&
@@ -201,6 +210,12 @@ public:
         auto const in = uses_rings ? objects.find(directory) : hold();
         auto const of = in ? objects.find(*in, name) : hold();
         return of && may_copy_up(*of);
+    }
+
+    // The object that was found under a name, with one lookup more for the kernel; its number.
+    [[nodiscard]] result<std::uint64_t> enter(object& directory, name_ref name, attributes const& found) {
+        return objects.enter(directory, name, found, keeps_links(directory.directory, name, found),
+                             [&] { return tree.open_directory_at(directory.directory, name); });
     }
 
     // Before a name of the object goes. If it is the last that is known, the object is made to work without.
@@ -219,8 +234,19 @@ public:
         });
         // To read, since to open it for writing would copy a lower file up; who writes yet gets a copy of his own. Where
         // that fails, those who have it open will be told when they read.
-        if (of.type == file_type::regular && may_be_open)
-            (void)file_of_object(of, false);
+        if (of.type != file_type::regular || !may_be_open)
+            return;
+        auto const open = file_of_object(of, false);
+        // Who writes to it by a handle writes to what has other names, which are not known here and may never be. In the
+        // upper layer that costs nothing.
+        if constexpr (has_data_descriptor<file_of<B>>)
+            if (open && known->nlink != 0 && (*open)->file.descriptor_is_final())
+                (void)file_of_object(of, true);
+    }
+    // The name went.
+    void settle_parting(object& of) {
+        if (objects.locked([&] { return !of.named && of.part != nullptr && of.part->last && of.part->last->nlink == 0; }))
+            objects.forget_number(of);
     }
     // The name did not go.
     void keep_parting(object& of) {
@@ -272,6 +298,16 @@ public:
     }
 
 private:
+    // Whether all names of what was found stay one object, whatever is done to it.
+    [[nodiscard]] bool keeps_links(node directory, name_ref name, attributes const& found) {
+        if (found.nlink < 2 || found.is_directory() || !tree.able().has(capability::separates_links))
+            return true;
+        if constexpr (has_data_descriptor<file_of<B>>)
+            if (found.is_regular())
+                if (auto open = tree.open_at(directory, name, open_flags::read))
+                    return open->descriptor_is_final();
+        return false;
+    }
     // The content of a file whose name is gone, where it can be written: in a file without a name.
     [[nodiscard]] result<file_of<B>> own_copy(file_of<B>& from) {
         if constexpr (makes_unnamed_files<B>) {
@@ -299,11 +335,13 @@ private:
 
     // Closes what was not used lately, while too many files are open. What has no name any more stays.
     void close_some() {
-        for (std::size_t looked = 0; open_files_ > options.open_files && looked < 64; ++looked) {
+        for (std::size_t looked = 0; looked < 64; ++looked) {
             std::uint64_t oldest = 0;
             {
                 std::lock_guard const lock(opened_guard_);
-                if (opened_.empty())
+                // Also those that ended open are taken out, or the list would grow with each file there ever was.
+                bool const outgrown = opened_.size() > 2 * (open_files_ + options.open_files);
+                if (opened_.empty() || (open_files_ <= options.open_files && !outgrown))
                     return;
                 oldest = opened_.front();
                 opened_.pop_front();
@@ -315,7 +353,10 @@ private:
             bool const stays = objects.locked([&] {
                 if (of->part == nullptr || of->part->file == nullptr)
                     return false;
-                if (!of->named || of->part->opens != 0 || of->part->file->used.exchange(false))
+                if (open_files_ <= options.open_files)
+                    return true;
+                // What is about to lose its last name (prepare_parting) is as what has lost it.
+                if (!of->named || of->part->last || of->part->opens != 0 || of->part->file->used.exchange(false))
                     return true;
                 closing = std::move(of->part->file);
                 return false;

@@ -262,7 +262,8 @@ public:
             return {};
         else  // a whiteout device would be one of ours
             return core_->upper_able.without(capability::whiteout_device | capability::rename_whiteout |
-                                             capability::persistent_inodes);
+                                             capability::persistent_inodes) |
+                   (core_->rules.index == indexing::off ? capabilities(capability::separates_links) : capabilities());
     }
 
     [[nodiscard]] result<file_type> create_at(node dir, name_ref name, mode_bits mode)
