@@ -24,6 +24,7 @@ struct plain {
     static model::wishes may() {
         model::wishes all;
         all.capabilities = false;  // the kernel looks into the value
+        all.wh_names = false;      // in a lower these are whiteouts for the program (policy::aufs_in_lowers)
         return all;
     }
     static constexpr char const* kernel_options = "redirect_dir=on,index=off,metacopy=off,xino=on";

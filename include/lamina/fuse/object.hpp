@@ -12,6 +12,7 @@
 #include <cstring>
 #include <memory>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <lamina/core/attributes.hpp>
@@ -79,6 +80,34 @@ struct mounted_object {
             part = std::make_unique<Part>();
         return *part;
     }
+};
+
+// A request's grip on an object: while it lives, so does the object.
+template <class Table>
+class object_hold {
+public:
+    using object = typename Table::object;
+
+    object_hold() = default;
+    // Takes over one of the object's `holds`.
+    object_hold(Table& table, object& of) noexcept : table_(&table), object_(&of) {}
+    object_hold(object_hold&& other) noexcept : table_(other.table_), object_(std::exchange(other.object_, nullptr)) {}
+    object_hold& operator=(object_hold&& other) noexcept {
+        std::swap(table_, other.table_);
+        std::swap(object_, other.object_);
+        return *this;
+    }
+    ~object_hold() {
+        if (object_ != nullptr)
+            table_->let_go(*object_);
+    }
+    [[nodiscard]] explicit operator bool() const noexcept { return object_ != nullptr; }
+    [[nodiscard]] object* operator->() const noexcept { return object_; }
+    [[nodiscard]] object& operator*() const noexcept { return *object_; }
+
+private:
+    Table* table_ = nullptr;
+    object* object_ = nullptr;
 };
 
 struct hash_of_number {

@@ -64,29 +64,8 @@ public:
         });
     }
 
-    // A request's grip on an object.
-    class hold {
-    public:
-        hold() = default;
-        hold(object_table& table, object& of) noexcept : table_(&table), object_(&of) {}
-        hold(hold&& other) noexcept : table_(other.table_), object_(std::exchange(other.object_, nullptr)) {}
-        hold& operator=(hold&& other) noexcept {
-            std::swap(table_, other.table_);
-            std::swap(object_, other.object_);
-            return *this;
-        }
-        ~hold() {
-            if (object_ != nullptr)
-                table_->let_go(*object_);
-        }
-        [[nodiscard]] explicit operator bool() const noexcept { return object_ != nullptr; }
-        [[nodiscard]] object* operator->() const noexcept { return object_; }
-        [[nodiscard]] object& operator*() const noexcept { return *object_; }
-
-    private:
-        object_table* table_ = nullptr;
-        object* object_ = nullptr;
-    };
+    using hold = object_hold<object_table>;
+    friend hold;
 
     // While one lives, a name of an object is being changed in the backend and in the table. For an empty hold it is nothing.
     class name_change {
