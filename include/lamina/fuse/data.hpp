@@ -41,6 +41,10 @@ void count_open(Server& server, fuse_req_t request, typename Server::object& of,
     if constexpr (has_data_descriptor<file_of<typename Server::backend>>)
         if (server.passes_through && (open->file.descriptor_is_final() || server.options.read_only))
             descriptor = open->file.data_descriptor();
+    // The kernel writes past here as this process, which takes no set-id bits away.
+    if (descriptor)
+        if (auto const now = open->file.status(); !now || (now->mode & (S_ISUID | S_ISGID)) != 0)
+            descriptor.reset();
     // One at a time: two that open a file at once must be told the same.
     server.objects.locked([&] {
         auto& parts = of.parts();
@@ -68,10 +72,6 @@ template <class Server>
 [[nodiscard]] result<void> open(Server& server, fuse_req_t request, std::uint64_t id, fuse_file_info& handle) {
     LAMINA_TRY(auto of, server.held(id));
     bool const writes = opens_to_write(handle.flags);
-    if ((handle.flags & O_TRUNC) != 0)  // before it would be copied up whole
-        LAMINA_CHECK(change_object(
-            server, *of, [&](node in, name_ref name) { return server.tree.resize_at(in, name, 0); },
-            [&](auto& file) { return file.resize(0); }));
     LAMINA_TRY(auto const opened, server.file_of_object(*of, writes));
     count_open(server, request, *of, opened, handle);
     if (fuse_reply_open(request, &handle) != 0)
@@ -221,6 +221,10 @@ template <class Server>
 // Past the end there is neither data nor a hole: enxio.
 template <class Server>
 [[nodiscard]] result<void> seek(Server& server, fuse_req_t request, std::uint64_t id, off_t offset, int whence) {
+    // The kernel does not send before what it has collected, and would be told of holes where data is: let it answer
+    // itself, that all is data.
+    if (server.options.writeback)
+        return fail(static_cast<errc>(ENOSYS));
     LAMINA_TRY(auto of, server.held(id));
     if (whence != SEEK_DATA && whence != SEEK_HOLE)
         return fail(errc::einval);

@@ -35,9 +35,9 @@ struct operations {
         // What the kernel writes by itself nobody here could clear the bits of: then it sends the change of mode.
         server.clears_set_id = !server.passes_through && libfuse::want_killpriv(with);
         server.opens_by_request = server.passes_through || !libfuse::capable(with, FUSE_CAP_NO_OPEN_SUPPORT);
-        // Else a truncation would be part of an OPEN that is never sent.
-        if (!server.opens_by_request)
-            libfuse::refuse(with, FUSE_CAP_ATOMIC_O_TRUNC);
+        // Else a truncation would be part of an OPEN, which is never sent, or which the kernel does not order with a rename,
+        // nor asks in it for set-id bits to go.
+        libfuse::refuse(with, FUSE_CAP_ATOMIC_O_TRUNC);
         server.opens_directories = !libfuse::capable(with, FUSE_CAP_NO_OPENDIR_SUPPORT);
         server.uses_rings = options.io_uring && libfuse::has_rings(with);
         with.time_gran = 1;
@@ -118,7 +118,7 @@ struct operations {
     static void open(fuse_req_t request, fuse_ino_t id, fuse_file_info* handle) {
         if (!of(request).opens_by_request)
             fuse_reply_err(request, ENOSYS);  // once, for all files
-        else if (opens_to_write(handle->flags) || (handle->flags & O_TRUNC) != 0)
+        else if (opens_to_write(handle->flags))
             changing_long(request, [request, id, handle = *handle](auto& server) mutable {
                 return request::open(server, request, id, handle);
             });
