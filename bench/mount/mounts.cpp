@@ -279,12 +279,13 @@ std::vector<candidate> candidates(std::string const& ours, std::regex const& wan
     bool const has_switch = ::access(uring_switch, F_OK) == 0;
     bool const can_switch = ::access(uring_switch, W_OK) == 0;
     auto const plain = can_switch ? uring::off : uring::as_it_is;
-    wanted.push_back({.name = "lamina", .command = as_fuse_overlayfs, .program = ours, .uring = plain});
+    wanted.push_back({.name = "lamina", .command = as_fuse_overlayfs, .program = ours, .more = "redirect_dir=on",
+                      .uring = plain});
     wanted.push_back({.name = "lamina_passthrough", .command = as_fuse_overlayfs, .program = ours,
-                      .more = "passthrough", .uring = plain});
+                      .more = "redirect_dir=on,passthrough", .uring = plain});
     if (can_switch || first_line_of(uring_switch) == "Y")
         wanted.push_back({.name = "lamina_uring", .command = as_fuse_overlayfs, .program = ours,
-                          .uring = can_switch ? uring::on : uring::as_it_is});
+                          .more = "redirect_dir=on", .uring = can_switch ? uring::on : uring::as_it_is});
     else
         skipped.push_back(std::string("lamina_uring: ") +
                           (has_switch ? "io_uring is off for FUSE, and not ours to switch" : "the kernel has none"));

@@ -143,6 +143,20 @@ public:
 
     // 0 for the kernel's.
     [[nodiscard]] pid_t daemon() const { return daemon_; }
+    // Tells the daemon to end. Whether it did, well, and nothing is mounted there any more.
+    bool end_by(int signal) {
+        struct stat mounted_there, now;
+        if (daemon_ == 0 || ::stat(at_.c_str(), &mounted_there) != 0 || ::kill(daemon_, signal) != 0)
+            return false;
+        int status = 0;
+        bool const well = ::waitpid(daemon_, &status, 0) == daemon_ && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+        daemon_ = 0;
+        bool const gone = ::stat(at_.c_str(), &now) == 0 && now.st_dev != mounted_there.st_dev;
+        if (gone)
+            at_.clear();
+        guard_.reset();
+        return well && gone && !was_cut_off_;
+    }
     // Whether the mount could be ended, with nobody using it any more, and its daemon has ended well.
     bool close() {
         if (at_.empty())
@@ -258,6 +272,11 @@ public:
     // Whether all went well.
     bool close() {
         bool const well = !mount_ || mount_->close();
+        mount_.reset();
+        return well;
+    }
+    bool end_by(int signal) {
+        bool const well = mount_ && mount_->end_by(signal);
         mount_.reset();
         return well;
     }

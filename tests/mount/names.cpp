@@ -473,3 +473,56 @@ TEST_CASE("[mount.names.14] a directory that was removed while it is open: nothi
     CHECK(make_file(tree / "d/x", "new") == 0);
     CHECK(wrong(::faccessat(held.fd(), "x", F_OK, 0)) == ENOENT);
 }
+
+TEST_CASE("[mount.names.15] two hundred layers") {
+    if (cannot_mount())
+        return;
+    if (is_kernel()) {
+        WARN("left out: their names do not fit into what mount(2) takes");
+        return;
+    }
+    constexpr unsigned count = 200;
+    overlay tree(count);
+    for (unsigned i = 0; i < count; ++i) {
+        auto const layer = tree.lower(tree.is_direct() ? 0 : i);
+        (void)::mkdir((layer + "/d").c_str(), 0755);
+        REQUIRE(make_file(layer + "/d/f" + std::to_string(i), std::to_string(i)) == 0);
+        if (!tree.is_direct() || i == 0)
+            REQUIRE(make_file(layer + "/d/same", std::to_string(i)) == 0);
+    }
+    tree.open();
+    CHECK(names_in(tree / "d").size() == count + 1);
+    unsigned differing = 0;
+    for (unsigned i = 0; i < count; ++i)
+        differing += content(tree / ("d/f" + std::to_string(i))) != std::to_string(i);
+    CHECK(differing == 0);
+    CHECK(content(tree / "d/same") == "0");
+    CHECK(wrong(::unlink((tree / "d/same").c_str())) == 0);
+    CHECK(exists(tree / "d/same") == ENOENT);
+    CHECK(append(tree / "d/f199", "!") == 0);
+    tree.remount();
+    CHECK(exists(tree / "d/same") == ENOENT);
+    CHECK(content(tree / "d/f199") == "199!");
+}
+
+TEST_CASE("[mount.names.16] a signal ends a mount in order, used a moment ago or never") {
+    if (cannot_mount())
+        return;
+    if (is_kernel() || !given_directory().empty()) {
+        WARN("left out: nobody serves it");
+        return;
+    }
+    for (int const signal : {SIGTERM, SIGINT, SIGHUP, SIGTERM}) {
+        INFO("signal " << signal);
+        overlay tree;
+        REQUIRE(make_file(tree.lower() + "/f", "below") == 0);
+        tree.open();
+        if (signal != SIGHUP) {
+            CHECK(append(tree / "f", " and above") == 0);
+            CHECK(names_in(tree.root()).size() == 1);
+        }
+        CHECK(tree.end_by(signal));
+        tree.open();
+        CHECK(content(tree / "f") == (signal != SIGHUP ? "below and above" : "below"));
+    }
+}

@@ -30,6 +30,20 @@ inline void settle_handle(fuse_file_info& handle) noexcept {
     handle.noflush = 1;
 }
 
+// What goes when somebody else writes, and would not where the kernel writes by itself: set-id bits and capabilities. For a
+// file that gets them while it is open they stay.
+template <class File>
+[[nodiscard]] bool has_what_writing_takes(File& file) {
+    auto const as = file.status();
+    if (!as || without_set_id(as->mode) != as->mode)
+        return true;
+    if constexpr (reads_xattrs<File>) {
+        auto const capability = file.get_xattr(xattr::file_capability);
+        return !capability || capability->has_value();
+    }
+    return false;
+}
+
 // Counts one more that has the file open, and says whether its data goes past this process.
 template <class Server>
 void count_open(Server& server, fuse_req_t request, typename Server::object& of,
@@ -39,7 +53,8 @@ void count_open(Server& server, fuse_req_t request, typename Server::object& of,
         return;
     std::optional<int> descriptor;
     if constexpr (has_data_descriptor<file_of<typename Server::backend>>)
-        if (server.passes_through && (open->file.descriptor_is_final() || server.options.read_only))
+        if (server.passes_through && (server.options.read_only || (open->file.descriptor_is_final() &&
+                                                                   !has_what_writing_takes(open->file))))
             descriptor = open->file.data_descriptor();
     // The kernel writes past here as this process, which takes no set-id bits away.
     if (descriptor)

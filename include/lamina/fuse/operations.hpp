@@ -32,8 +32,7 @@ struct operations {
         libfuse::refuse(with, FUSE_CAP_AUTO_INVAL_DATA);
         if (options.passthrough && !options.writeback)
             server.passes_through = libfuse::want_passthrough(with);
-        // What the kernel writes by itself nobody here could clear the bits of: then it sends the change of mode.
-        server.clears_set_id = !server.passes_through && libfuse::want_killpriv(with);
+        server.clears_set_id = libfuse::want_killpriv(with);
         server.opens_by_request = server.passes_through || !libfuse::capable(with, FUSE_CAP_NO_OPEN_SUPPORT);
         // Else a truncation would be part of an OPEN, which is never sent, or which the kernel does not order with a rename,
         // nor asks in it for set-id bits to go.
