@@ -56,10 +56,6 @@ void count_open(Server& server, fuse_req_t request, typename Server::object& of,
         if (server.passes_through && (server.options.read_only || (open->file.descriptor_is_final() &&
                                                                    !has_what_writing_takes(open->file))))
             descriptor = open->file.data_descriptor();
-    // The kernel writes past here as this process, which takes no set-id bits away.
-    if (descriptor)
-        if (auto const now = open->file.status(); !now || (now->mode & (S_ISUID | S_ISGID)) != 0)
-            descriptor.reset();
     // One at a time: two that open a file at once must be told the same.
     server.objects.locked([&] {
         auto& parts = of.parts();
