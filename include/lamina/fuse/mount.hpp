@@ -72,7 +72,8 @@ public:
             return fail(errc::einval, operation::mount);
         int const outcome = serve_requests();
         end();
-        return outcome >= 0 ? result<void>() : fail(errc::eio, operation::mount);
+        // Who takes a request in the moment in which the kernel unmounts is told of an abort, which is an end like any other.
+        return outcome >= 0 || outcome == -ECONNABORTED ? result<void>() : fail(errc::eio, operation::mount);
     }
 
     // serve() returns after the next request or signal. May be called from a signal handler.
