@@ -3,7 +3,7 @@
 // A desk is the right to take the next request. Whoever has it answers what he takes himself and takes the next, so a
 // chain of small requests is served by one thread, with its caches warm and nobody to be woken; two threads that wait for
 // the kernel at once would be given them in turn, which costs more than most requests take. A request that takes long (a
-// copy-up of a large file, a slow disk) must not hold up others: a watcher looks once in a millisecond, gives the desk of
+// copy-up of a large file, a slow disk) must not hold up others: a watcher looks a hundred times a second, gives the desk of
 // a thread that is still at the same request to another, and the one that lost it joins those who wait when it is done.
 // The watcher sleeps while nothing happens.
 //
@@ -64,8 +64,8 @@ public:
     }
 
 private:
-    static constexpr long tick = 1'000'000;  // nanoseconds
-    static constexpr unsigned ticks_to_sleep = 20;
+    static constexpr long tick = 10'000'000;  // nanoseconds
+    static constexpr unsigned ticks_to_sleep = 10;
     static constexpr std::size_t none = static_cast<std::size_t>(-1);
 
     struct alignas(64) desk {
@@ -236,7 +236,7 @@ private:
                 pthread_kill(thread, waking_signal_);
             timespec until{};
             clock_gettime(CLOCK_REALTIME, &until);
-            until.tv_nsec += 5 * tick;
+            until.tv_nsec += tick;
             until.tv_sec += until.tv_nsec / 1'000'000'000;
             until.tv_nsec %= 1'000'000'000;
             if (pthread_timedjoin_np(thread, nullptr, &until) == 0)
