@@ -23,6 +23,7 @@ struct operations {
         libfuse::want(with, FUSE_CAP_EXPORT_SUPPORT);
         libfuse::want(with, FUSE_CAP_DONT_MASK);
         libfuse::want(with, FUSE_CAP_PARALLEL_DIROPS);
+        libfuse::want(with, FUSE_CAP_SPLICE_WRITE);
         libfuse::want(with, FUSE_CAP_CACHE_SYMLINKS);
         if (options.acls && options.xattrs)
             libfuse::want(with, FUSE_CAP_POSIX_ACL);
