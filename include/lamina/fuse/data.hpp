@@ -1,10 +1,10 @@
 // Requests on what files hold.
 //
-// Where data passes the kernel by (passthrough), a file is opened by request, so that the kernel can be told of the real
-// file behind it. It takes one for all who have the file open, for as long as anybody has; so data goes past this process
-// only where the real file stays the same until then: in the upper layer, or in a lower one of a tree that is read-only.
-// A lower file of a tree that can be written may be copied up while it is open; such files are read through the kernel's
-// cache, which is right before and after.
+// Where data passes the kernel by (passthrough), a file is opened by request, so that the kernel can be told of the
+// real file behind it. It takes one for all who have the file open, for as long as anybody has; so data goes past this
+// process only where the real file stays the same until then: in the upper layer, or in a lower one of a tree that is
+// read-only. A lower file of a tree that can be written may be copied up while it is open; such files are read through
+// the kernel's cache, which is right before and after.
 #pragma once
 
 #include <fcntl.h>
@@ -30,8 +30,8 @@ inline void settle_handle(fuse_file_info& handle) noexcept {
     handle.noflush = 1;
 }
 
-// What goes when somebody else writes, and would not where the kernel writes by itself: set-id bits and capabilities. For a
-// file that gets them while it is open they stay.
+// What goes when somebody else writes, and would not where the kernel writes by itself: set-id bits and capabilities.
+// For a file that gets them while it is open they stay.
 template <class File>
 [[nodiscard]] bool has_what_writing_takes(File& file) {
     auto const as = file.status();
@@ -53,8 +53,8 @@ void count_open(Server& server, fuse_req_t request, typename Server::object& of,
         return;
     std::optional<int> descriptor;
     if constexpr (has_data_descriptor<file_of<typename Server::backend>>)
-        if (server.passes_through && (server.options.read_only || (open->file.descriptor_is_final() &&
-                                                                   !has_what_writing_takes(open->file))))
+        if (server.passes_through &&
+            (server.options.read_only || (open->file.descriptor_is_final() && !has_what_writing_takes(open->file))))
             descriptor = open->file.data_descriptor();
     // One at a time: two that open a file at once must be told the same.
     server.objects.locked([&] {
@@ -110,8 +110,7 @@ template <class Server>
     };
     return make(server, request, parent, text, mode, act, [&](std::uint64_t id, attributes const& made) {
         auto const of = server.objects.find(id);
-        auto const opened = server.install(
-            *of, std::make_shared<typename Server::file>(std::move(*file), true));
+        auto const opened = server.install(*of, std::make_shared<typename Server::file>(std::move(*file), true));
         count_open(server, request, *of, opened, handle);
         auto const entry = to_entry(server, id, made);
         if (fuse_reply_create(request, &entry, &handle) != 0) {
@@ -161,8 +160,8 @@ template <class Server>
     }
 }
 
-// Long reads of a real file go to the kernel without a copy in this process. Only where it is open to read alone: of one
-// that is written to, a backend that has told its descriptor must forget what it knows (has_data_descriptor).
+// Long reads of a real file go to the kernel without a copy in this process. Only where it is open to read alone: of
+// one that is written to, a backend that has told its descriptor must forget what it knows (has_data_descriptor).
 template <class File>
 [[nodiscard]] bool reply_spliced(fuse_req_t request, mounted_file<File>& open, std::size_t size, off_t offset) {
     constexpr std::size_t worth_it = std::size_t{64} << 10;
@@ -197,9 +196,8 @@ template <class Server>
         buffer.resize(size);
     std::size_t filled = 0;
     while (filled != size) {
-        LAMINA_TRY(std::size_t const count,
-                   open->file.read_at(std::span(buffer).subspan(filled, size - filled),
-                                      static_cast<std::uint64_t>(offset) + filled));
+        LAMINA_TRY(std::size_t const count, open->file.read_at(std::span(buffer).subspan(filled, size - filled),
+                                                               static_cast<std::uint64_t>(offset) + filled));
         if (count == 0)
             break;
         filled += count;
@@ -215,10 +213,11 @@ template <class File>
         LAMINA_CHECK(file.set_mode(mode));
     return {};
 }
-// For changes of data with which the kernel does not tell whether they go, though it leaves them to this side: root keeps
-// them, as who has CAP_FSETID.
+// For changes of data with which the kernel does not tell whether they go, though it leaves them to this side: root
+// keeps them, as who has CAP_FSETID.
 template <class Server>
-[[nodiscard]] result<void> clear_set_id_for(Server& server, fuse_req_t request, typename Server::shared_file const& open) {
+[[nodiscard]] result<void> clear_set_id_for(Server& server, fuse_req_t request,
+                                            typename Server::shared_file const& open) {
     if (!server.clears_set_id || fuse_req_ctx(request)->uid == 0)
         return {};
     return clear_set_id(open->file);
@@ -233,8 +232,8 @@ template <class Server>
         LAMINA_CHECK(clear_set_id(open->file));
     std::size_t written = 0;
     while (written != bytes.size()) {
-        auto const count = open->file.write_at(std::as_bytes(bytes.subspan(written)),
-                                               static_cast<std::uint64_t>(offset) + written);
+        auto const count =
+            open->file.write_at(std::as_bytes(bytes.subspan(written)), static_cast<std::uint64_t>(offset) + written);
         if (!count && written == 0)
             return unexpected(count.error());
         if (!count || *count == 0)
@@ -271,7 +270,8 @@ template <class Server>
     if (offset < 0 || static_cast<std::uint64_t>(offset) >= now.size)
         return fail(errc::enxio);
     auto const from = static_cast<std::uint64_t>(offset);
-    LAMINA_TRY(std::uint64_t const found, whence == SEEK_DATA ? open->file.next_data(from) : open->file.next_hole(from));
+    LAMINA_TRY(std::uint64_t const found,
+               whence == SEEK_DATA ? open->file.next_data(from) : open->file.next_hole(from));
     if (whence == SEEK_DATA && found >= now.size)
         return fail(errc::enxio);
     fuse_reply_lseek(request, static_cast<off_t>(found));
@@ -279,7 +279,8 @@ template <class Server>
 }
 
 template <class Server>
-[[nodiscard]] result<void> allocate(Server& server, fuse_req_t request, std::uint64_t id, int how, off_t offset, off_t length) {
+[[nodiscard]] result<void> allocate(Server& server, fuse_req_t request, std::uint64_t id, int how, off_t offset,
+                                    off_t length) {
     if constexpr (allocates<file_of<typename Server::backend>>) {
         auto const wanted = static_cast<allocation>(how);
         if (!is_known(wanted))

@@ -1,11 +1,11 @@
 // Who reads requests, and when somebody else does.
 //
 // A desk is the right to take the next request. Whoever has it answers what he takes himself and takes the next, so a
-// chain of small requests is served by one thread, with its caches warm and nobody to be woken; two threads that wait for
-// the kernel at once would be given them in turn, which costs more than most requests take. A request that takes long (a
-// copy-up of a large file, a slow disk) must not hold up others: a watcher looks a hundred times a second, gives the desk of
-// a thread that is still at the same request to another, and the one that lost it joins those who wait when it is done.
-// The watcher sleeps while nothing happens.
+// chain of small requests is served by one thread, with its caches warm and nobody to be woken; two threads that wait
+// for the kernel at once would be given them in turn, which costs more than most requests take. A request that takes
+// long (a copy-up of a large file, a slow disk) must not hold up others: a watcher looks a hundred times a second,
+// gives the desk of a thread that is still at the same request to another, and the one that lost it joins those who
+// wait when it is done. The watcher sleeps while nothing happens.
 //
 // Concurrency: each desk is one atomic number, which its thread moves twice per request: even when it waits for a
 // request, odd while it is at one. The watcher takes a desk by moving an odd number on to the next even one.
@@ -31,9 +31,13 @@ namespace lamina::detail {
 class desks {
 public:
     // `count` at least 1; `threads_max` at least count. `waking_signal` has a handler that does no more than to end the
-    // session; 0: there is none, and threads that wait for the kernel are cancelled, which some sanitizers cannot follow.
+    // session; 0: there is none, and threads that wait for the kernel are cancelled, which some sanitizers cannot
+    // follow.
     desks(fuse_session* session, unsigned count, unsigned threads_max, int waking_signal)
-        : session_(session), desks_(count), threads_max_(threads_max), waking_signal_(waking_signal) {
+        : session_(session),
+          desks_(count),
+          threads_max_(threads_max),
+          waking_signal_(waking_signal) {
         sem_init(&finished_, 0, 0);
         pthread_cond_init(&wanted_, nullptr);
         pthread_cond_init(&woken_, nullptr);

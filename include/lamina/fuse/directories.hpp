@@ -1,6 +1,6 @@
 // Requests that list directories. An open directory has no state here (ordered_listing.hpp): the listing belongs to the
-// directory, is made anew where a reader begins after the directory changed, serves all who are in the middle of it, and
-// goes when somebody has read to its end.
+// directory, is made anew where a reader begins after the directory changed, serves all who are in the middle of it,
+// and goes when somebody has read to its end.
 #pragma once
 
 #include <cstddef>
@@ -49,7 +49,7 @@ public:
                                             static_cast<off_t>(cookie)));
     }
     bool add(char const* name, file_type type, std::uint64_t inode, std::uint64_t cookie) noexcept {
-        struct stat status{};
+        struct stat status {};
         status.st_mode = type_bits(type);
         status.st_ino = inode;
         return added(fuse_add_direntry(request_, bytes_.data() + used_, bytes_.size() - used_, name, &status,

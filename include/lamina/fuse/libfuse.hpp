@@ -12,7 +12,8 @@
 
 namespace lamina::detail::libfuse {
 
-inline void set_tmpfile(fuse_lowlevel_ops& all, void (*make)(fuse_req_t, fuse_ino_t, mode_t, fuse_file_info*)) noexcept {
+inline void set_tmpfile(fuse_lowlevel_ops& all,
+                        void (*make)(fuse_req_t, fuse_ino_t, mode_t, fuse_file_info*)) noexcept {
 #if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 17)
     all.tmpfile = make;
 #else

@@ -1,9 +1,9 @@
-// Requests that may take long, where those who read requests must not be held up: with io_uring each core has one thread
-// that reads and answers what was asked on that core, and nobody can take over from it (desks.hpp is for the other way).
-// Such a request is answered by a thread of this pool.
+// Requests that may take long, where those who read requests must not be held up: with io_uring each core has one
+// thread that reads and answers what was asked on that core, and nobody can take over from it (desks.hpp is for the
+// other way). Such a request is answered by a thread of this pool.
 //
-// Concurrency: any thread may hand in. Threads are started when they are needed, up to `threads_max`, and stay. end() waits
-// until everything is answered; what is handed in after it began is not taken.
+// Concurrency: any thread may hand in. Threads are started when they are needed, up to `threads_max`, and stay. end()
+// waits until everything is answered; what is handed in after it began is not taken.
 #pragma once
 
 #include <pthread.h>

@@ -18,8 +18,8 @@
 
 namespace lamina::detail::request {
 
-// Set-id bits go where somebody changes a file who may not keep them; that of the group only where it could be executed,
-// as the kernel has it.
+// Set-id bits go where somebody changes a file who may not keep them; that of the group only where it could be
+// executed, as the kernel has it.
 [[nodiscard]] constexpr mode_bits without_set_id(mode_bits mode) noexcept {
     mode &= ~static_cast<mode_bits>(S_ISUID);
     return (mode & S_IXGRP) != 0 ? mode & ~static_cast<mode_bits>(S_ISGID) : mode;
@@ -27,7 +27,8 @@ namespace lamina::detail::request {
 
 // by_name(directory, name), or on_file(file) where the object has no name but is open.
 template <class Server, class ByName, class OnFile>
-[[nodiscard]] result<void> change_object(Server& server, typename Server::object& of, ByName&& by_name, OnFile&& on_file) {
+[[nodiscard]] result<void> change_object(Server& server, typename Server::object& of, ByName&& by_name,
+                                         OnFile&& on_file) {
     auto outcome = server.at_place(of, by_name);
     if (outcome || outcome.error() != errc::estale || of.type != file_type::regular)
         return outcome;
@@ -35,8 +36,8 @@ template <class Server, class ByName, class OnFile>
     return open ? on_file((*open)->file) : outcome;
 }
 
-// In this order: the size, which may fail for want of space; the owner, which takes set-id bits away; the mode; the times,
-// which the others move.
+// In this order: the size, which may fail for want of space; the owner, which takes set-id bits away; the mode; the
+// times, which the others move.
 template <class Server>
 [[nodiscard]] result<void> set_attributes(Server& server, typename Server::object& of, struct stat const& wanted,
                                           int changes, bool by_handle) {
@@ -70,8 +71,8 @@ template <class Server>
             [&](auto& file) { return file.set_mode(mode); }));
     }
     auto times = times_in(wanted, changes);
-    // ftruncate(2) and O_TRUNC count as a modification even where the size stays. O_TRUNC comes without a handle, and looks
-    // like truncate(2) to zero, which on an empty file is none for other file systems.
+    // ftruncate(2) and O_TRUNC count as a modification even where the size stays. O_TRUNC comes without a handle, and
+    // looks like truncate(2) to zero, which on an empty file is none for other file systems.
     if ((changes & FUSE_SET_ATTR_SIZE) != 0 && (by_handle || wanted.st_size == 0) &&
         times.modification == time_change::action::keep)
         times.modification = time_change::action::now;
@@ -85,9 +86,8 @@ template <class Server>
 template <class Server>
 [[nodiscard]] result<void> read_symlink(Server& server, fuse_req_t request, std::uint64_t id) {
     LAMINA_TRY(auto of, server.held(id));
-    LAMINA_TRY(auto const target, server.at_place(*of, [&](node in, name_ref name) {
-        return server.tree.read_symlink_at(in, name);
-    }));
+    LAMINA_TRY(auto const target,
+               server.at_place(*of, [&](node in, name_ref name) { return server.tree.read_symlink_at(in, name); }));
     fuse_reply_readlink(request, target.c_str());
     return {};
 }
@@ -172,16 +172,18 @@ template <class Server>
     return {};
 }
 
-// The same flags as FS_IOC_FSGETXATTR tells them (struct fsxattr, linux/fs.h, which does not go with sys/mount.h): the kernel
-// asks for them so before it sets any.
+// The same flags as FS_IOC_FSGETXATTR tells them (struct fsxattr, linux/fs.h, which does not go with sys/mount.h): the
+// kernel asks for them so before it sets any.
 struct extended_flags {
     std::uint32_t flags = 0;
     std::uint32_t others[6] = {};
 
     explicit extended_flags(inode_flags given) noexcept {
-        constexpr std::pair<inode_flags, std::uint32_t> known[] = {
-            {inode_flags::immutable, 0x08}, {inode_flags::append_only, 0x10}, {inode_flags::synchronous, 0x20},
-            {inode_flags::no_atime, 0x40},  {inode_flags::no_dump, 0x80}};
+        constexpr std::pair<inode_flags, std::uint32_t> known[] = {{inode_flags::immutable, 0x08},
+                                                                   {inode_flags::append_only, 0x10},
+                                                                   {inode_flags::synchronous, 0x20},
+                                                                   {inode_flags::no_atime, 0x40},
+                                                                   {inode_flags::no_dump, 0x80}};
         for (auto const& [flag, bit] : known)
             if (has(given, flag))
                 flags |= bit;
@@ -189,7 +191,8 @@ struct extended_flags {
 };
 static_assert(sizeof(extended_flags) == 28);
 
-// FS_IOC_GETFLAGS and FS_IOC_SETFLAGS (linux/fs.h), of regular files: what lsattr(1) and chattr(1) ask. enotty for others.
+// FS_IOC_GETFLAGS and FS_IOC_SETFLAGS (linux/fs.h), of regular files: what lsattr(1) and chattr(1) ask. enotty for
+// others.
 template <class Server>
 [[nodiscard]] result<void> control(Server& server, fuse_req_t request, std::uint64_t id, unsigned command,
                                    std::string_view given) {

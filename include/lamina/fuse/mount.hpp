@@ -5,11 +5,11 @@
 //     served.mount("/mnt").value();
 //     served.serve().value();            // until somebody unmounts it
 //
-// It is for the kernel to judge permission, from what the tree tells of its objects; the backend does everything with the
-// rights of this process.
+// It is for the kernel to judge permission, from what the tree tells of its objects; the backend does everything with
+// the rights of this process.
 //
-// Requires: umask 0 while it serves, or new objects get less than was asked for; and that nobody else changes the tree, or
-// short times in the options. Needs libfuse 3.14 or newer; what newer ones can do is used (mount_options).
+// Requires: umask 0 while it serves, or new objects get less than was asked for; and that nobody else changes the tree,
+// or short times in the options. Needs libfuse 3.14 or newer; what newer ones can do is used (mount_options).
 #pragma once
 
 #include <signal.h>
@@ -40,8 +40,9 @@ public:
     fuse_mount& operator=(fuse_mount const&) = delete;
     ~fuse_mount() { end(); }
 
-    // From now on the kernel has it there; requests wait for serve(). Errors: einval for options that libfuse or the kernel
-    // does not know, which has told the reason through fuse_log; else what mounting says, eio if that is not known.
+    // From now on the kernel has it there; requests wait for serve(). Errors: einval for options that libfuse or the
+    // kernel does not know, which has told the reason through fuse_log; else what mounting says, eio if that is not
+    // known.
     [[nodiscard]] result<void> mount(std::string const& where) {
         arguments given(server_->options);
         fuse_args args = given.args();
@@ -52,7 +53,7 @@ public:
             return fail(errc::einval, operation::mount);
         if (server_->options.handle_signals) {
             // libfuse replaces no handler of somebody else's.
-            struct sigaction before{};
+            struct sigaction before {};
             if (sigaction(SIGTERM, nullptr, &before) == 0 && before.sa_handler == SIG_DFL)
                 waking_signal_ = SIGTERM;
             if (fuse_set_signal_handlers(session_) != 0)
@@ -72,7 +73,8 @@ public:
             return fail(errc::einval, operation::mount);
         int const outcome = serve_requests();
         end();
-        // Who takes a request in the moment in which the kernel unmounts is told of an abort, which is an end like any other.
+        // Who takes a request in the moment in which the kernel unmounts is told of an abort, which is an end like any
+        // other.
         return outcome >= 0 || outcome == -ECONNABORTED ? result<void>() : fail(errc::eio, operation::mount);
     }
 

@@ -1,8 +1,8 @@
 // Requests on names: found, made, moved, removed.
 //
-// What is made belongs to who asked for it, as the kernel would have it: his user, and his group or that of a set-group-ID
-// directory. The backend makes it as its own process; where that is somebody else, owner and group are given right after,
-// before anybody is told the name; if that fails, it is taken away again.
+// What is made belongs to who asked for it, as the kernel would have it: his user, and his group or that of a
+// set-group-ID directory. The backend makes it as its own process; where that is somebody else, owner and group are
+// given right after, before anybody is told the name; if that fails, it is taken away again.
 //
 // Order of effects of a change: the backend's, then the table of objects, then the answer. Nobody else can look between
 // them: the kernel holds the directories.
@@ -103,9 +103,8 @@ template <class Server, class Act, class Settle>
 template <class Server, class Act>
 [[nodiscard]] result<void> make(Server& server, fuse_req_t request, std::uint64_t parent, char const* text, mode_t mode,
                                 Act&& act) {
-    return make(server, request, parent, text, mode, act, [&](std::uint64_t id, attributes const& made) {
-        reply_entry(server, request, id, made);
-    });
+    return make(server, request, parent, text, mode, act,
+                [&](std::uint64_t id, attributes const& made) { reply_entry(server, request, id, made); });
 }
 
 template <class Server>
@@ -193,9 +192,8 @@ template <class Server>
         return fail(errc::eperm);
     bool const named = server.objects.locked([&] { return of->named; });
     if (named) {
-        LAMINA_CHECK(server.at_place(*of, [&](node in, name_ref as) {
-            return server.tree.link_at(in, as, directory->directory, name);
-        }));
+        LAMINA_CHECK(server.at_place(
+            *of, [&](node in, name_ref as) { return server.tree.link_at(in, as, directory->directory, name); }));
     } else if constexpr (makes_unnamed_files<typename Server::backend>) {
         LAMINA_TRY(auto const unnamed, server.file_of_object(*of, true));
         LAMINA_CHECK(server.tree.publish_at(unnamed->file, directory->directory, name));

@@ -1,7 +1,7 @@
 // An object that the kernel knows, and a name by which it knows it; and the slots in which objects lie.
 //
-// 128 bytes for an object with its first name, if that has up to 27 bytes. Slots come in chunks, which never move; a chunk
-// that is empty is given back.
+// 128 bytes for an object with its first name, if that has up to 27 bytes. Slots come in chunks, which never move; a
+// chunk that is empty is given back.
 //
 // Concurrency: that of the table (object_table.hpp), whose mutex guards all of it.
 #pragma once
@@ -61,18 +61,18 @@ struct mounted_name {
 
 template <class Part>
 struct mounted_object {
-    std::uint64_t id = 0;          // 0: an empty slot
-    std::uint64_t lookups = 0;     // that the kernel holds
-    std::uint32_t holds = 0;       // requests at work, and known names in this directory
+    std::uint64_t id = 0;       // 0: an empty slot
+    std::uint64_t lookups = 0;  // that the kernel holds
+    std::uint32_t holds = 0;    // requests at work, and known names in this directory
     std::uint32_t moves = 0;
-    node directory{};              // of a directory: retained
-    file_id same_as;               // what the backend called it last
-    std::unique_ptr<Part> part;    // what only few objects have
+    node directory{};            // of a directory: retained
+    file_id same_as;             // what the backend called it last
+    std::unique_ptr<Part> part;  // what only few objects have
     file_type type = file_type::unknown;
     bool resting = false;
-    bool by_number = false;        // known by `same_as`, too
-    bool named = false;            // `first` is in use
-    std::uint16_t moving = 0;      // requests that are changing one of its names
+    bool by_number = false;    // known by `same_as`, too
+    bool named = false;        // `first` is in use
+    std::uint16_t moving = 0;  // requests that are changing one of its names
     mounted_name<Part> first;
 
     [[nodiscard]] Part& parts() {

@@ -1,17 +1,17 @@
 // What the kernel knows of the tree: an object for each of its inodes, and the names by which it came to know them.
 //
-// An object lives as long as the kernel holds lookups of it (each answer that names one adds a lookup, FORGET takes them
-// away), or a known name lies in it, or a request works on it. Then it rests: the last `resting_max` that were let go
-// keep their numbers, so that a file handle (name_to_handle_at(2), NFS) finds them again after the kernel dropped its
-// caches. A number is never given twice: beside the slot it holds a stamp of when the slot was filled.
+// An object lives as long as the kernel holds lookups of it (each answer that names one adds a lookup, FORGET takes
+// them away), or a known name lies in it, or a request works on it. Then it rests: the last `resting_max` that were let
+// go keep their numbers, so that a file handle (name_to_handle_at(2), NFS) finds them again after the kernel dropped
+// its caches. A number is never given twice: beside the slot it holds a stamp of when the slot was filled.
 //
 // An object that is not a directory is reached through one of its names, and these change under rename, unlink and link
 // only, which all come through here. Each such change counts in `moves`: who resolved an object to a name, went to the
-// backend with it and finds the count changed may have met another object, and begins again. Between the backend's change
-// and the table's a name means nothing: who wants to resolve the object then waits for the end (`name_change`).
+// backend with it and finds the count changed may have met another object, and begins again. Between the backend's
+// change and the table's a name means nothing: who wants to resolve the object then waits for the end (`name_change`).
 //
-// Names, not the backend's inode numbers, say that two lookups meet one object: a number may change when a file is copied
-// up. Only what has several links is known by number too, so that its names meet.
+// Names, not the backend's inode numbers, say that two lookups meet one object: a number may change when a file is
+// copied up. Only what has several links is known by number too, so that its names meet.
 //
 // Memory: 128 bytes for an object with its name, if that is short, and 8 to 16 in the table of names.
 //
@@ -67,7 +67,8 @@ public:
     using hold = object_hold<object_table>;
     friend hold;
 
-    // While one lives, a name of an object is being changed in the backend and in the table. For an empty hold it is nothing.
+    // While one lives, a name of an object is being changed in the backend and in the table. For an empty hold it is
+    // nothing.
     class name_change {
     public:
         name_change(object_table& table, hold const& of) : table_(table), object_(of ? &*of : nullptr) {
@@ -137,8 +138,8 @@ public:
     }
 
     // The object that the backend has just shown under a name, with one lookup more for the kernel; its number.
-    // `keeps_links`: other names of the same number name the same object, for ever. `open()` gives the retained node of a
-    // directory that was not known, or an error. The outcome of `open` if that failed.
+    // `keeps_links`: other names of the same number name the same object, for ever. `open()` gives the retained node of
+    // a directory that was not known, or an error. The outcome of `open` if that failed.
     template <class Open>
     auto enter(object& directory, name_ref text, attributes const& found, bool keeps_links, Open&& open)
         -> decltype(open().error(), result<std::uint64_t>()) {
@@ -376,7 +377,8 @@ private:
             object* of = nullptr;
             // Also with one link, which may be the last of several: another name of it may just have been removed.
             if (keeps_links)
-                if (auto const other = numbers_.find(found.id); other != numbers_.end() && slots_.find(other->second) != nullptr)
+                if (auto const other = numbers_.find(found.id);
+                    other != numbers_.end() && slots_.find(other->second) != nullptr)
                     of = slots_.find(other->second);
             if (of == nullptr) {
                 of = &fill_slot(found);

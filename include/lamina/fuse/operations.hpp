@@ -35,8 +35,8 @@ struct operations {
             server.passes_through = libfuse::want_passthrough(with);
         server.clears_set_id = libfuse::want_killpriv(with);
         server.opens_by_request = server.passes_through || !libfuse::capable(with, FUSE_CAP_NO_OPEN_SUPPORT);
-        // Else a truncation would be part of an OPEN, which is never sent, or which the kernel does not order with a rename,
-        // nor asks in it for set-id bits to go.
+        // Else a truncation would be part of an OPEN, which is never sent, or which the kernel does not order with a
+        // rename, nor asks in it for set-id bits to go.
         libfuse::refuse(with, FUSE_CAP_ATOMIC_O_TRUNC);
         server.opens_directories = !libfuse::capable(with, FUSE_CAP_NO_OPENDIR_SUPPORT);
         server.uses_rings = options.io_uring && libfuse::has_rings(with);
@@ -66,7 +66,8 @@ struct operations {
     }
     static void set_attributes(fuse_req_t request, fuse_ino_t id, struct stat* wanted, int changes,
                                fuse_file_info* handle) {
-        auto const act = [request, id, to = *wanted, changes, by_handle = handle != nullptr](auto& server) -> result<void> {
+        auto const act = [request, id, to = *wanted, changes,
+                          by_handle = handle != nullptr](auto& server) -> result<void> {
             LAMINA_TRY(auto held, server.held(id));
             LAMINA_CHECK(request::set_attributes(server, *held, to, changes, by_handle));
             reply_attributes(server, request, server.attributes_of(*held));
@@ -78,9 +79,8 @@ struct operations {
         answer(request, [&] { return request::read_symlink(of(request), request, id); });
     }
     static void make_node(fuse_req_t request, fuse_ino_t parent, char const* name, mode_t mode, dev_t device) {
-        changing(request, [&](auto& server) {
-            return request::make_node(server, request, parent, name, mode, device);
-        });
+        changing(request,
+                 [&](auto& server) { return request::make_node(server, request, parent, name, mode, device); });
     }
     static void make_directory(fuse_req_t request, fuse_ino_t parent, char const* name, mode_t mode) {
         changing(request, [&](auto& server) {
@@ -91,9 +91,8 @@ struct operations {
     }
     static void make_symlink(fuse_req_t request, char const* target, fuse_ino_t parent, char const* name) {
         changing(request, [&](auto& server) {
-            return make(server, request, parent, name, S_IFLNK | 0777, [&](node in, name_ref as, mode_bits) {
-                return server.tree.create_symlink_at(in, as, target);
-            });
+            return make(server, request, parent, name, S_IFLNK | 0777,
+                        [&](node in, name_ref as, mode_bits) { return server.tree.create_symlink_at(in, as, target); });
         });
     }
     static void remove(fuse_req_t request, fuse_ino_t parent, char const* name) {
@@ -205,9 +204,8 @@ struct operations {
         changing(request, [&](auto& server) { return request::create(server, request, parent, name, mode, *handle); });
     }
     static void create_unnamed(fuse_req_t request, fuse_ino_t parent, mode_t mode, fuse_file_info* handle) {
-        changing(request, [&](auto& server) {
-            return request::create_unnamed(server, request, parent, mode, *handle);
-        });
+        changing(request,
+                 [&](auto& server) { return request::create_unnamed(server, request, parent, mode, *handle); });
     }
     static void control(fuse_req_t request, fuse_ino_t id, unsigned command, void*, fuse_file_info*, unsigned,
                         void const* given, std::size_t size, std::size_t) {
@@ -277,7 +275,8 @@ private:
         else
             fuse_reply_err(request, EROFS);
     }
-    // What may take long. `f` holds no reference to what ends with the call; what the kernel sent stays until the answer.
+    // What may take long. `f` holds no reference to what ends with the call; what the kernel sent stays until the
+    // answer.
     template <class F>
     static void changing_long(fuse_req_t request, F f) {
         auto const act = [request, f]() mutable { changing(request, f); };

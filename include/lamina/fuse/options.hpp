@@ -24,8 +24,9 @@ struct mount_options {
     // Every directory tells one link, as the kernel's overlay does for merged ones.
     bool static_nlink = false;
 
-    // Data of real files does not pass this process (libfuse 3.17, Linux 6.9, CAP_SYS_ADMIN); where that is not to be had,
-    // it does. Each open is a request then, which costs more than it saves where files are small: hence not by itself.
+    // Data of real files does not pass this process (libfuse 3.17, Linux 6.9, CAP_SYS_ADMIN); where that is not to be
+    // had, it does. Each open is a request then, which costs more than it saves where files are small: hence not by
+    // itself.
     bool passthrough = false;
     // Requests by io_uring, where library and kernel have it (libfuse 3.18, Linux 6.14, fuse.enable_uring=Y).
     bool io_uring = true;
@@ -36,8 +37,8 @@ struct mount_options {
     // Files held open at a time, beside those that have no name any more.
     std::size_t open_files = 512;
 
-    // For how many seconds the kernel may believe what it was told. Long, because the tree changes through the mount only;
-    // one whose layers somebody else changes wants them short.
+    // For how many seconds the kernel may believe what it was told. Long, because the tree changes through the mount
+    // only; one whose layers somebody else changes wants them short.
     double entry_timeout = 86400;
     double attribute_timeout = 86400;
     double negative_timeout = 86400;

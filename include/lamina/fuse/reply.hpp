@@ -1,5 +1,5 @@
-// Answers. What an answer gives to the kernel (a lookup) is taken back where the answer does not arrive: the request was
-// interrupted, and nobody will send a FORGET for it.
+// Answers. What an answer gives to the kernel (a lookup) is taken back where the answer does not arrive: the request
+// was interrupted, and nobody will send a FORGET for it.
 #pragma once
 
 #include <cerrno>

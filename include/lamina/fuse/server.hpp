@@ -1,16 +1,16 @@
 // The state of one mount, and the few steps that every request takes on it: from a number to an object, from an object
-// to where it lies in the tree, from there to an open file or to attributes. The requests are functions over this class:
-// naming.hpp, metadata.hpp, data.hpp and directories.hpp.
+// to where it lies in the tree, from there to an open file or to attributes. The requests are functions over this
+// class: naming.hpp, metadata.hpp, data.hpp and directories.hpp.
 //
-// Files are not opened by request: the kernel is told that there is no OPEN (but see passthrough), so reading what it has
-// in its cache asks nobody. A file is opened here when its data is first asked for, once for all who have it open, and
-// stays so until others are wanted more. Nobody tells when the last one closes a file; so a regular file that is about to
-// lose its last name is opened before, and held until the kernel forgets it. That keeps what unlink(2) promises to those
-// who have it open.
+// Files are not opened by request: the kernel is told that there is no OPEN (but see passthrough), so reading what it
+// has in its cache asks nobody. A file is opened here when its data is first asked for, once for all who have it open,
+// and stays so until others are wanted more. Nobody tells when the last one closes a file; so a regular file that is
+// about to lose its last name is opened before, and held until the kernel forgets it. That keeps what unlink(2)
+// promises to those who have it open.
 //
-// Concurrency: any number of requests at a time. The kernel orders those that change one directory, and those that change
-// one object; what it leaves unordered (a read beside a rename) is judged by `moves` (object_table.hpp). Locks: the
-// table's mutex, and no other; it is never held while the backend is called.
+// Concurrency: any number of requests at a time. The kernel orders those that change one directory, and those that
+// change one object; what it leaves unordered (a read beside a rename) is judged by `moves` (object_table.hpp). Locks:
+// the table's mutex, and no other; it is never held while the backend is called.
 #pragma once
 
 #include <malloc.h>  // malloc_trim
@@ -164,7 +164,8 @@ public:
         return kept;
     }
 
-    // As they are now. An object that has lost its last name answers for itself where it is open, else with what it was.
+    // As they are now. An object that has lost its last name answers for itself where it is open, else with what it
+    // was.
     [[nodiscard]] result<attributes> attributes_of(object& of) {
         auto found = at_place(of, [&](node directory, name_ref name) -> result<attributes> {
             LAMINA_TRY(auto const there, tree.lookup(directory, name));
@@ -232,20 +233,21 @@ public:
             parts.last = *known;
             return !opens_by_request || parts.opens != 0;
         });
-        // To read, since to open it for writing would copy a lower file up; who writes yet gets a copy of his own. Where
-        // that fails, those who have it open will be told when they read.
+        // To read, since to open it for writing would copy a lower file up; who writes yet gets a copy of his own.
+        // Where that fails, those who have it open will be told when they read.
         if (of.type != file_type::regular || !may_be_open)
             return;
         auto const open = file_of_object(of, false);
-        // Who writes to it by a handle writes to what has other names, which are not known here and may never be. In the
-        // upper layer that costs nothing.
+        // Who writes to it by a handle writes to what has other names, which are not known here and may never be. In
+        // the upper layer that costs nothing.
         if constexpr (has_data_descriptor<file_of<B>>)
             if (open && known->nlink != 0 && (*open)->file.descriptor_is_final())
                 (void)file_of_object(of, true);
     }
     // The name went.
     void settle_parting(object& of) {
-        if (objects.locked([&] { return !of.named && of.part != nullptr && of.part->last && of.part->last->nlink == 0; }))
+        if (objects.locked(
+                [&] { return !of.named && of.part != nullptr && of.part->last && of.part->last->nlink == 0; }))
             objects.forget_number(of);
     }
     // The name did not go.
@@ -279,9 +281,8 @@ public:
         using inherits = typename part::inherits;
         if (!options.acls || !options.xattrs)
             return false;
-        auto const known = objects.locked([&] {
-            return directory.part != nullptr ? directory.part->default_acl : inherits::unknown;
-        });
+        auto const known =
+            objects.locked([&] { return directory.part != nullptr ? directory.part->default_acl : inherits::unknown; });
         if (known != inherits::unknown)
             return known == inherits::acl;
         auto const found = tree.get_xattr_at(directory.directory, name_ref{}, xattr::acl_default);

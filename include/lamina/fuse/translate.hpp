@@ -19,14 +19,14 @@ namespace lamina::detail {
 
 [[nodiscard]] constexpr mode_t type_bits(file_type type) noexcept {
     switch (type) {
-        case file_type::regular: return S_IFREG;
-        case file_type::directory: return S_IFDIR;
-        case file_type::symlink: return S_IFLNK;
-        case file_type::character: return S_IFCHR;
-        case file_type::block: return S_IFBLK;
-        case file_type::fifo: return S_IFIFO;
-        case file_type::socket: return S_IFSOCK;
-        case file_type::unknown: break;
+    case file_type::regular: return S_IFREG;
+    case file_type::directory: return S_IFDIR;
+    case file_type::symlink: return S_IFLNK;
+    case file_type::character: return S_IFCHR;
+    case file_type::block: return S_IFBLK;
+    case file_type::fifo: return S_IFIFO;
+    case file_type::socket: return S_IFSOCK;
+    case file_type::unknown: break;
     }
     return 0;
 }
@@ -46,7 +46,7 @@ namespace lamina::detail {
 }
 
 [[nodiscard]] inline struct stat to_stat(attributes const& from, bool static_nlink) noexcept {
-    struct stat to{};
+    struct stat to {};
     to.st_ino = from.id.inode;
     to.st_mode = type_bits(from.type) | from.mode;
     to.st_nlink = static_nlink && from.is_directory() ? 1 : from.nlink;
@@ -74,7 +74,7 @@ namespace lamina::detail {
 
 [[nodiscard]] inline struct statvfs to_statvfs(space_info const& from) noexcept {
     constexpr std::uint64_t block = 4096;
-    struct statvfs to{};
+    struct statvfs to {};
     to.f_bsize = block;
     to.f_frsize = block;
     to.f_blocks = from.capacity / block;
@@ -87,9 +87,7 @@ namespace lamina::detail {
     return to;
 }
 
-[[nodiscard]] constexpr bool opens_to_write(int flags) noexcept {
-    return (flags & O_ACCMODE) != O_RDONLY;
-}
+[[nodiscard]] constexpr bool opens_to_write(int flags) noexcept { return (flags & O_ACCMODE) != O_RDONLY; }
 
 // What the kernel is answered. Never 0: an error that says nothing would be taken for success.
 [[nodiscard]] constexpr int errno_of(error e) noexcept {
