@@ -58,7 +58,7 @@ bool kernel_denies_exec_of_open_files() {
 std::string text_of(std::size_t bytes, char first = 'a') {
     std::string text(bytes, '\0');
     for (std::size_t i = 0; i < bytes; ++i)
-        text[i] = static_cast<char>(first + i % 23);
+        text[i] = static_cast<char>(first + static_cast<char>(i % 23));
     return text;
 }
 
