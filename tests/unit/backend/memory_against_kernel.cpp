@@ -343,7 +343,7 @@ std::vector<std::string> const file_systems{"/tmp", "/dev/shm"};
 
 TEST_CASE("[memory.kernel.1] a memory tree does and says what a directory of the kernel does and says") {
     auto const above = GENERATE(from_range(file_systems));
-    auto const seed = GENERATE(1433037914u, 1u, 2u, 3u, 4u, 0u);
+    auto const seed = GENERATE(1433037914u, 1u, 2u, 0u);
     // The last one is new in every run; a failure tells it.
     comparison trees(above, seed != 0 ? seed : std::random_device()());
     if (auto const reason = trees.cannot_run(); !reason.empty()) {
