@@ -117,11 +117,13 @@ struct operations {
     static void open(fuse_req_t request, fuse_ino_t id, fuse_file_info* handle) {
         if (!of(request).opens_by_request)
             fuse_reply_err(request, ENOSYS);  // once, for all files
-        else if (opens_to_write(handle->flags))
-            changing_long(request, [request, id, handle = *handle](auto& server) mutable {
-                return request::open(server, request, id, handle);
-            });
-        else
+        else if (opens_to_write(handle->flags)) {
+            auto const act = [request, id, given = *handle](auto& server) {
+                auto own = given;
+                return request::open(server, request, id, own);
+            };
+            of(request).may_copy_up(id) ? changing_long(request, act) : changing(request, act);
+        } else
             answer(request, [&] { return open_to_read(request, id, *handle); });
     }
     static void release(fuse_req_t request, fuse_ino_t id, fuse_file_info*) {

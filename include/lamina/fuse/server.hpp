@@ -198,10 +198,14 @@ public:
         return objects.locked([&] { return !of.named && of.part != nullptr && of.part->last; });
     }
 
-    // Whether to change this may mean to copy a file up.
+    // Whether to change this may mean to copy up a file that is large: small ones take less time than to wake a thread.
     [[nodiscard]] bool may_copy_up(object& of) {
-        return of.type == file_type::regular &&
-               objects.locked([&] { return of.part == nullptr || of.part->file == nullptr || !of.part->file->writes; });
+        constexpr std::uint64_t large = std::uint64_t{1} << 20;
+        if (of.type != file_type::regular ||
+            objects.locked([&] { return of.part != nullptr && of.part->file != nullptr && of.part->file->writes; }))
+            return false;
+        auto const known = attributes_of(of);
+        return !known || known->size > large;
     }
     [[nodiscard]] bool may_copy_up(std::uint64_t id) {
         auto const of = uses_rings ? objects.find(id) : hold();
