@@ -130,9 +130,7 @@ template <class Server>
         if (!server.tree.able().has(capability::unnamed_files))
             return fail(errc::eopnotsupp);
         fuse_ctx const& caller = *fuse_req_ctx(request);
-        mode_bits asked = mode & 07777;
-        if (!server.has_default_acl(*directory))
-            asked &= ~static_cast<mode_bits>(caller.umask);
+        mode_bits const asked = mode_of_new(server, *directory, mode, caller);
         LAMINA_TRY(auto made, server.tree.create_unnamed(directory->directory, asked));
         LAMINA_TRY(auto found, made.status());
         LAMINA_TRY(auto const above, server.attributes_of(*directory));

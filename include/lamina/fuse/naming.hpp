@@ -75,6 +75,14 @@ template <class Server>
     return look();
 }
 
+// A default ACL takes the place of the umask.
+template <class Server>
+[[nodiscard]] mode_bits mode_of_new(Server& server, typename Server::object& directory, mode_t mode,
+                                    fuse_ctx const& caller) {
+    mode_bits const asked = mode & 07777;
+    return server.has_default_acl(directory) ? asked : asked & ~static_cast<mode_bits>(caller.umask);
+}
+
 // act(directory, name, mode) makes an object, and settle(id, attributes) answers.
 template <class Server, class Act, class Settle>
 [[nodiscard]] result<void> make(Server& server, fuse_req_t request, std::uint64_t parent, char const* text, mode_t mode,
@@ -82,9 +90,7 @@ template <class Server, class Act, class Settle>
     LAMINA_TRY(auto directory, server.held_directory(parent));
     LAMINA_TRY(auto const name, name_in(text));
     fuse_ctx const& caller = *fuse_req_ctx(request);
-    mode_bits asked = mode & 07777;
-    if (!server.has_default_acl(*directory))
-        asked &= ~static_cast<mode_bits>(caller.umask);
+    mode_bits const asked = mode_of_new(server, *directory, mode, caller);
     LAMINA_CHECK(act(directory->directory, name, asked));
     server.names_changed(*directory);
     auto const made = give_to(server, *directory, name, caller, asked);
